@@ -1,0 +1,28 @@
+/** How the tests run. They are started by scripts/test.mjs (`npm test`), which sees to it that all they need is there. */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { defineConfig } from 'vitest/config';
+import manifest from './package.json' with { type: 'json' };
+import ClosingLineReporter from './test/support/closing-line-reporter.ts';
+
+/** `import text from './x.sql'` gives the file's text, as it does in the build. */
+const sqlAsText = {
+  name: 'sql-as-text',
+  async load(id: string) {
+    return id.endsWith('.sql') ? `export default ${JSON.stringify(await readFile(id, 'utf8'))};` : undefined;
+  },
+};
+
+export default defineConfig({
+  plugins: [sqlAsText],
+  define: { __VERSION__: JSON.stringify(manifest.version), __COMMIT__: JSON.stringify('unknown') },
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    reporters: ['default', new ClosingLineReporter()],
+    pool: 'forks',
+    maxWorkers: Math.max(2, availableParallelism()),
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
