@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+
+/** Where the configuration of a server lies when nothing else is said (the original product's place). */
+export const DEFAULT_CONFDIR = '/var/lib/keytrustee/.keytrustee';
+
+/** The service account when nothing else is said. */
+export const DEFAULT_ACCOUNT = 'keytrustee';
+
+/** Port of the private PostgreSQL cluster, of HTTPS, as the original product has them. */
+export const DEFAULT_DATABASE_PORT = 11381;
+export const DEFAULT_PORT = 11371;
+
+/**
+ * What the environment says. Only this module reads `process.env`; a flag always wins over it.
+ * Nothing secret is ever taken from the environment.
+ */
+export const environment = {
+  confdir: nonEmpty('KEYTRUSTEE_CONFDIR'),
+  account: nonEmpty('KTADMIN_USER'),
+  pgBindir: nonEmpty('PG_BINDIR'),
+  gnupgHome: nonEmpty('GNUPGHOME'),
+  home: nonEmpty('HOME'),
+  path: nonEmpty('PATH') ?? '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+  timezone: nonEmpty('TZ'),
+  term: nonEmpty('TERM'),
+  gpgTty: nonEmpty('GPG_TTY'),
+  noColor: nonEmpty('NO_COLOR') !== undefined,
+  forceColor: nonEmpty('FORCE_COLOR'),
+} as const;
+
+function nonEmpty(name: string): string | undefined {
+  const value = process.env[name];
+  return value === undefined || value === '' ? undefined : value;
+}
+
+/** The environment of every child process: small and the same everywhere, so that cron and a terminal behave alike. */
+export function childEnvironment(home: string): Record<string, string> {
+  return {
+    PATH: environment.path,
+    HOME: home,
+    LC_ALL: 'C.UTF-8',
+    ...(environment.timezone === undefined ? {} : { TZ: environment.timezone }),
+    ...(environment.term === undefined ? {} : { TERM: environment.term }),
+    ...(environment.gpgTty === undefined ? {} : { GPG_TTY: environment.gpgTty }),
+  };
+}
+
+/** The files of a configuration directory, by the original product's names. */
+export function confdirFiles(confdir: string) {
+  const ssl = join(confdir, '.ssl');
+  return {
+    configuration: join(confdir, 'keytrustee.conf'),
+    logging: join(confdir, 'logging.conf'),
+    gpg: join(confdir, 'gpg.conf'),
+    publicKeys: join(confdir, 'pubring.kbx'),
+    secretKeys: join(confdir, 'private-keys-v1.d'),
+    trust: join(confdir, 'trustdb.gpg'),
+    ssl,
+    certificate: join(ssl, 'ssl-cert-keytrustee.pem'),
+    privateKey: join(ssl, 'ssl-cert-keytrustee-pk.pem'),
+  };
+}

@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import * as z from 'zod/mini';
+import type { Account } from './account.ts';
+import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT } from './config.ts';
+import { errorCode, failure } from './errors.ts';
+import { lstatOrNothing, writeAtomically } from './files.ts';
+
+const port = z.number().check(z.int(), z.minimum(1), z.maximum(65535));
+const absolutePath = z.string().check(z.regex(/^\//, 'must be an absolute path'));
+
+/**
+ * `keytrustee.conf`: one JSON object. `LOCAL_FINGERPRINT` and `SSL_*` are the original product's; `DB_PORT` is the name
+ * its 3.x line had; `EXTERNAL_ADDRESS`, `PORT` and `PG_ROOTDIR` are our own, because the product's names are not public.
+ */
+export const configurationFields = {
+  LOCAL_FINGERPRINT: z
+    .string()
+    .check(z.regex(/^[0-9]+R\/[0-9A-F]{40}$/, 'must look like 4096R/<40 hex digits>')),
+  EXTERNAL_ADDRESS: z
+    .string()
+    .check(z.regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a host name')),
+  PORT: z._default(port, DEFAULT_PORT),
+  DB_PORT: z._default(port, DEFAULT_DATABASE_PORT),
+  PG_ROOTDIR: absolutePath,
+  SSL_CERTIFICATE: absolutePath,
+  SSL_PRIVATE_KEY: absolutePath,
+  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
+};
+
+const configurationSchema = z.looseObject(configurationFields);
+
+/** What `keytrustee.conf` says, with defaults filled in; keys that this version does not know are kept. */
+export type Configuration = z.infer<typeof configurationSchema>;
+
+const MAXIMUM_SIZE = 1024 * 1024;
+
+/** A configuration directory whose owner and modes have been found safe, and what its `keytrustee.conf` says. */
+export interface Settings {
+  confdir: string;
+  account: Account;
+  configuration: Configuration;
+}
+
+function problem(path: string, issues: { path: PropertyKey[]; message: string }[]): Error {
+  const [first] = issues;
+  const where = first === undefined || first.path.length === 0 ? '' : ` ${first.path.join('.')}:`;
+  return failure(
+    'failed',
+    `${path}:${where} ${first?.message ?? 'is not valid'}`,
+    'ktadmin config check lists every fault',
+  );
+}
+
+/** Reads `keytrustee.conf` as it is written, without looking at its values. */
+export async function readRawConfiguration(confdir: string): Promise<Record<string, unknown>> {
+  const path = confdirFiles(confdir).configuration;
+  const stats = await lstatOrNothing(path);
+  if (stats === undefined) {
+    throw failure(
+      'state',
+      `${confdir} is not initialized: it has no keytrustee.conf`,
+      `ktadmin init --confdir ${confdir}`,
+    );
+  }
+  if (!stats.isFile() || stats.size > MAXIMUM_SIZE)
+    throw failure('failed', `${path} is not a configuration file`);
+  return parseConfigurationText(path, await readFile(path, 'utf8'));
+}
+
+/** Parses the text of a `keytrustee.conf` into an object whose values have not been looked at. */
+export function parseConfigurationText(path: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw failure(
+      'failed',
+      `${path} is not JSON: ${(error as Error).message}`,
+      'mend the file, or restore it from a backup',
+    );
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw failure('failed', `${path} must hold one JSON object`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** Checks a configuration's values and fills in the defaults. */
+export function parseConfiguration(path: string, raw: Record<string, unknown>): Configuration {
+  const parsed = configurationSchema.safeParse(raw);
+  if (!parsed.success) throw problem(path, parsed.error.issues);
+  return parsed.data;
+}
+
+/** Every fault of a configuration, one line each: wrong values and unknown keys. */
+export function configurationFaults(raw: Record<string, unknown>): string[] {
+  const parsed = configurationSchema.safeParse(raw);
+  return parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+}
+
+/** Keys that this version does not know: a misspelling, or another version's. */
+export function unknownKeys(raw: Record<string, unknown>): string[] {
+  return Object.keys(raw).filter((key) => !(key in configurationFields));
+}
+
+/** Writes `keytrustee.conf`, 4-space indented as the original product has it. */
+export async function writeConfiguration(confdir: string, configuration: Configuration): Promise<void> {
+  await writeAtomically(confdirFiles(confdir).configuration, `${JSON.stringify(configuration, null, 4)}\n`);
+}
+
+/** Reads and checks `keytrustee.conf`. */
+export async function readConfiguration(confdir: string): Promise<Configuration> {
+  try {
+    return parseConfiguration(confdirFiles(confdir).configuration, await readRawConfiguration(confdir));
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') {
+      throw failure(
+        'permission',
+        `${confdirFiles(confdir).configuration} cannot be read`,
+        `chown it to the owner of ${confdir}`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** Where each value comes from. */
+export async function configurationOrigins(
+  confdir: string,
+  configuration: Configuration,
+): Promise<Record<string, { value: unknown; origin: 'file' | 'default' }>> {
+  const raw = await readRawConfiguration(confdir);
+  const entries = Object.entries(configuration).map(([key, value]) => {
+    const origin: 'file' | 'default' = key in raw ? 'file' : 'default';
+    return [key, { value, origin }] as const;
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,127 @@
+import { constants, createReadStream } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
+import { dirname, join, parse } from 'node:path';
+import { errorCode, failure } from './errors.ts';
+import { load } from './lazy.ts';
+import { randomSuffix } from './random.ts';
+
+/** Whether something lies at a path (a dangling link counts). */
+export async function exists(path: string): Promise<boolean> {
+  return (await lstatOrNothing(path)) !== undefined;
+}
+
+/** `lstat`, or undefined where nothing lies at the path. */
+export async function lstatOrNothing(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Makes what was renamed or created in a directory outlive a power failure. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Opens a new file, readable and writable by its owner only; fails where one exists already, and never follows a link. */
+export async function createExclusively(path: string, mode = 0o600): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const handle = await open(path, flags, mode);
+  await handle.chmod(mode);
+  return handle;
+}
+
+/** Writes every byte at a position (a write can be short) and returns the position after it. */
+export async function writeAll(handle: FileHandle, data: Uint8Array, position: number): Promise<number> {
+  let offset = 0;
+  while (offset < data.length) {
+    const { bytesWritten } = await handle.write(data, offset, data.length - offset, position + offset);
+    if (bytesWritten === 0) throw failure('failed', 'a write to disk made no progress');
+    offset += bytesWritten;
+  }
+  return position + offset;
+}
+
+/** Writes a small file so that a crash leaves the old one or the new one: beside it, fsync, rename, fsync of the directory. */
+export async function writeAtomically(path: string, data: string | Buffer, mode = 0o600): Promise<void> {
+  const { default: writeFileAtomic } = await load('writeFileAtomic');
+  await writeFileAtomic(path, data, { mode, fsync: true });
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * Makes a directory and those above it that are missing, each 0700, and gives them to an account when root makes them.
+ * Ownership is set through the open directory, so that nobody can put a link in its place meanwhile.
+ */
+export async function makePrivateDirectory(
+  path: string,
+  owner?: { uid: number; gid: number },
+): Promise<string[]> {
+  const missing: string[] = [];
+  for (let place = path; place !== parse(place).root && !(await exists(place)); place = dirname(place)) {
+    missing.unshift(place);
+  }
+  for (const directory of missing) {
+    await mkdir(directory, { mode: 0o700 });
+    const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+    const handle = await open(directory, flags);
+    try {
+      await handle.chmod(0o700);
+      if (owner !== undefined && process.getuid?.() === 0) await handle.chown(owner.uid, owner.gid);
+    } finally {
+      await handle.close();
+    }
+  }
+  return missing;
+}
+
+/** Runs work in a directory of its own beside its final place and removes the directory afterwards, however it ended. */
+export async function withStagingDirectory<T>(
+  parent: string,
+  prefix: string,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = join(parent, `${prefix}${randomSuffix()}`);
+  await mkdir(directory, { mode: 0o700 });
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Removes what a killed run left in a directory: entries whose names begin with a prefix that only unfinished work has. */
+export async function sweep(directory: string, prefix: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name.startsWith(prefix)) await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** Opens a temporary file that has no name any more: whatever happens to this process, nothing of it stays on the disk. */
+export async function openUnnamed(directory: string): Promise<FileHandle> {
+  const path = join(directory, `.ktadmin-${randomSuffix()}.tmp`);
+  const handle = await createExclusively(path);
+  await unlink(path);
+  return handle;
+}
+
+/** The first line of a small file, or of standard input where no path is given, without its end of line. */
+export async function readFirstLine(path?: string): Promise<string> {
+  const limit = 65_536;
+  let text = '';
+  const source = path === undefined ? process.stdin : createReadStream(path);
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    text += chunk.toString('utf8');
+    if (text.includes('\n') || text.length > limit) break;
+  }
+  const [line = ''] = text.split('\n');
+  if (line.length > limit) throw failure('usage', 'the first line is too long');
+  return line.replace(/\r$/, '');
+}

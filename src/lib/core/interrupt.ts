@@ -1,0 +1,41 @@
+import { constants } from 'node:os';
+
+const controller = new AbortController();
+
+/** Aborted when SIGINT, SIGTERM or SIGHUP arrives: every wait and every child listens to it, and unwinds through its own clean-up. */
+export const interruption: AbortSignal = controller.signal;
+
+/** Why the program was interrupted. The exit status is `128 + number`. */
+export class Interrupted extends Error {
+  override name = 'Interrupted';
+  readonly signal: NodeJS.Signals;
+  readonly status: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`);
+    this.signal = signal;
+    this.status = 128 + constants.signals[signal];
+  }
+}
+
+/** Ends this run as if `signal` had arrived; a prompt calls it when Ctrl-C was typed at it. */
+export function interrupt(signal: NodeJS.Signals): Interrupted {
+  const reason = new Interrupted(signal);
+  if (!interruption.aborted) controller.abort(reason);
+  return interruption.reason as Interrupted;
+}
+
+/** Listens for signals; the second one calls `atOnce`, which ends the process without clean-up. */
+export function listenForSignals(atOnce: (status: number) => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (interruption.aborted) atOnce(128 + constants.signals[signal]);
+      else interrupt(signal);
+    });
+  }
+}
+
+/** Throws when the program was interrupted. Called between the steps of long work. */
+export function checkInterruption(): void {
+  if (interruption.aborted) throw interruption.reason;
+}

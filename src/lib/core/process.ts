@@ -1,0 +1,171 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Options } from 'execa';
+import { childEnvironment, environment } from './config.ts';
+import { failure } from './errors.ts';
+import { interruption } from './interrupt.ts';
+import { load } from './lazy.ts';
+
+/** How a child is started. Secrets go in by `input` or a descriptor, never as an argument. */
+export interface ChildOptions {
+  /** Text or bytes for standard input; without it, standard input is empty. */
+  input?: string | Uint8Array;
+  /** Descriptors or `inherit` for standard input, output and error, where the child is not just read. */
+  stdio?: Options['stdio'];
+  /** HOME of the child; `/` where none is given, so that nobody's personal configuration is read. */
+  home?: string;
+  /** Working directory; `/` where none is given, which every account may enter. */
+  directory?: string;
+  /** Further variables of the child's environment. */
+  variables?: Record<string, string>;
+  /** Milliseconds after which the child is ended. */
+  timeout?: number;
+  /** Clean-up goes on although the program was interrupted. */
+  cleanUp?: boolean;
+}
+
+/** How a child ended. `status` is null when a signal ended it. */
+export interface ChildResult {
+  status: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+function execaOptions(options: ChildOptions): Options {
+  return {
+    reject: false,
+    extendEnv: false,
+    env: { ...childEnvironment(options.home ?? '/'), ...options.variables },
+    cwd: options.directory ?? '/',
+    stripFinalNewline: false,
+    ...(options.cleanUp === true ? {} : { cancelSignal: interruption }),
+    forceKillAfterDelay: 5000,
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.stdio !== undefined
+      ? { stdio: options.stdio }
+      : { input: options.input === undefined ? '' : options.input }),
+  };
+}
+
+/** What this module reads of execa's result: its own type depends on the options in ways that do not help here. */
+interface RawResult {
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  code?: string | undefined;
+  timedOut?: boolean | undefined;
+  stdout?: unknown;
+  stderr?: unknown;
+}
+
+function toResult(raw: RawResult, file: string, cleanUp = false): ChildResult {
+  if (interruption.aborted && !cleanUp) throw interruption.reason;
+  if (raw.code === 'ENOENT') throw failure('notFound', `the program ${file} is not installed`);
+  if (raw.exitCode === undefined && raw.signal === undefined) {
+    throw failure('failed', `${file} could not be started (${raw.code ?? 'unknown reason'})`);
+  }
+  if (raw.timedOut) throw failure('failed', `${file} did not answer in time`);
+  return {
+    status: raw.exitCode ?? null,
+    signal: raw.signal ?? null,
+    stdout: typeof raw.stdout === 'string' ? raw.stdout : '',
+    stderr: typeof raw.stderr === 'string' ? raw.stderr : '',
+  };
+}
+
+/** Runs a program to its end and returns what it said, whatever its exit status. No shell is ever involved. */
+export async function run(file: string, args: string[], options: ChildOptions = {}): Promise<ChildResult> {
+  const { execa } = await load('execa');
+  return toResult((await execa(file, args, execaOptions(options))) as RawResult, file, options.cleanUp);
+}
+
+/** Like `run`, but an exit status other than 0 is an error that carries the program's last words. */
+export async function runChecked(file: string, args: string[], options: ChildOptions = {}): Promise<string> {
+  const result = await run(file, args, options);
+  if (result.status !== 0) throw childFailure(file, result);
+  return result.stdout;
+}
+
+/** The error of a child that did not end well. Arguments are left out: they say nothing to a person. */
+export function childFailure(file: string, result: ChildResult): Error {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  const how = result.signal === null ? `exit status ${result.status}` : `signal ${result.signal}`;
+  const words = result.stderr.trim().split('\n').slice(-5).join('\n').trim();
+  if (/No space left on device/i.test(words)) {
+    return failure('failed', `${name}: no space left on device`, 'free some space and run the command again');
+  }
+  return failure('failed', `${name} failed (${how})${words === '' ? '' : `: ${words}`}`);
+}
+
+/** A child whose output or input is a stream. `done` settles when the child has ended and its pipes are closed. */
+export interface StreamingChild {
+  stdin: Writable;
+  stdout: Readable;
+  done: Promise<ChildResult>;
+  kill(): void;
+}
+
+/** Starts a program whose standard input and output are streamed; the caller must await `done` before it trusts the output. */
+export async function stream(
+  file: string,
+  args: string[],
+  options: Omit<ChildOptions, 'input' | 'stdio'> = {},
+): Promise<StreamingChild> {
+  const { execa } = await load('execa');
+  const streams: Options = { stdio: ['pipe', 'pipe', 'pipe'], buffer: { stdout: false, stderr: true } };
+  const child = execa(file, args, { ...execaOptions({ ...options, stdio: 'pipe' }), ...streams });
+  const done = child.then((raw) => toResult(raw as RawResult, file));
+  done.catch(() => undefined);
+  return {
+    stdin: child.stdin as Writable,
+    stdout: child.stdout as unknown as Readable,
+    done,
+    kill: () => child.kill(),
+  };
+}
+
+/** Starts a program that goes on when this one has ended; its output goes to a descriptor. */
+export async function startDaemon(
+  file: string,
+  args: string[],
+  output: number,
+  home: string,
+): Promise<{ pid: number; exited: Promise<number | null> }> {
+  const { execa } = await load('execa');
+  const daemon: Options = {
+    reject: false,
+    extendEnv: false,
+    env: childEnvironment(home),
+    cwd: '/',
+    detached: true,
+    cleanup: false,
+    stdio: ['ignore', output, output] as Options['stdio'],
+  };
+  const child = execa(file, args, daemon);
+  if (child.pid === undefined) throw failure('failed', `${file} could not be started`);
+  child.unref();
+  return { pid: child.pid, exited: child.then((raw) => raw.exitCode ?? null) };
+}
+
+/** Finds a program on PATH and in the system directories that PATH of an ordinary account often lacks. */
+export function searchPath(): string[] {
+  return [
+    ...new Set([...environment.path.split(':'), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']),
+  ];
+}
+
+/** Runs a program on this process's own terminal and returns its exit status. Ctrl-C is the program's own affair. */
+export async function runInteractively(file: string, args: string[], home: string): Promise<number> {
+  const { execa } = await load('execa');
+  const options: Options = {
+    reject: false,
+    extendEnv: false,
+    env: childEnvironment(home),
+    cwd: process.cwd(),
+    stdio: 'inherit',
+  };
+  const ignore = () => undefined;
+  process.on('SIGINT', ignore);
+  const result = (await execa(file, args, options)) as RawResult;
+  process.off('SIGINT', ignore);
+  return result.exitCode ?? 1;
+}
