@@ -1,0 +1,104 @@
+import { constants } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { environment } from '../core/config.ts';
+import { failure } from '../core/errors.ts';
+import { run, searchPath } from '../core/process.ts';
+
+/** PostgreSQL's programs, all of one directory and so of one version. */
+export interface PostgresBinaries {
+  directory: string;
+  major: number;
+  /** As the server says it, for people: `15.18 (Debian 15.18-0+deb12u1)`. */
+  version: string;
+}
+
+const NEEDED = ['postgres', 'initdb', 'pg_ctl', 'psql', 'pg_dump'];
+
+/** Where distributions put the programs of a PostgreSQL server: Debian, RHEL's own and PGDG's packages, Alpine, SUSE, built by hand. */
+const VERSIONED_PLACES: [string, (name: string) => string | undefined][] = [
+  ['/usr/lib/postgresql', (name) => join('/usr/lib/postgresql', name, 'bin')],
+  ['/usr', (name) => (/^pgsql-\d+$/.test(name) ? join('/usr', name, 'bin') : undefined)],
+  ['/usr/libexec', (name) => (/^postgresql\d+$/.test(name) ? join('/usr/libexec', name) : undefined)],
+  ['/usr/lib', (name) => (/^postgresql\d+$/.test(name) ? join('/usr/lib', name, 'bin') : undefined)],
+  ['/opt/postgres', (name) => join('/opt/postgres', name, 'bin')],
+];
+
+async function versionedDirectories(): Promise<string[]> {
+  const found: string[] = [];
+  for (const [parent, toDirectory] of VERSIONED_PLACES) {
+    const names = await readdir(parent).catch(() => [] as string[]);
+    found.push(...names.map(toDirectory).filter((directory) => directory !== undefined));
+  }
+  const number = (directory: string) => Number(/(\d+(?:\.\d+)?)(?:\/bin)?$/.exec(directory)?.[1] ?? 0);
+  return found.toSorted((a, b) => number(b) - number(a));
+}
+
+async function configuredDirectory(): Promise<string[]> {
+  try {
+    return [(await run('pg_config', ['--bindir'], { timeout: 5000 })).stdout.trim()].filter(
+      (line) => line !== '',
+    );
+  } catch {
+    return [];
+  }
+}
+
+async function isComplete(directory: string): Promise<boolean> {
+  try {
+    await Promise.all(NEEDED.map((name) => access(join(directory, name), constants.X_OK)));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function inspect(directory: string): Promise<PostgresBinaries | undefined> {
+  if (!(await isComplete(directory))) return undefined;
+  const answer = await run(join(directory, 'postgres'), ['--version'], { timeout: 5000 });
+  const version = /PostgreSQL\) (.*)/.exec(answer.stdout)?.[1];
+  const major = Number.parseInt(version ?? '', 10);
+  return version === undefined || Number.isNaN(major) ? undefined : { directory, major, version };
+}
+
+/**
+ * Finds PostgreSQL's programs by looking: `PG_BINDIR` alone where it is set, else the usual directories (newest first),
+ * what `pg_config` names, and PATH. `major` asks for the version that made a data directory.
+ */
+export async function findPostgres(major?: number): Promise<PostgresBinaries> {
+  const candidates =
+    environment.pgBindir !== undefined
+      ? environment.pgBindir.split(delimiter)
+      : [
+          ...(await versionedDirectories()),
+          ...(await configuredDirectory()),
+          '/usr/local/pgsql/bin',
+          ...searchPath(),
+        ];
+  const seen: PostgresBinaries[] = [];
+  for (const directory of new Set(candidates)) {
+    const found = await inspect(directory);
+    if (found !== undefined && (major === undefined || found.major === major)) return found;
+    if (found !== undefined) seen.push(found);
+  }
+  if (environment.pgBindir !== undefined && seen.length === 0) {
+    throw failure(
+      'notFound',
+      `PG_BINDIR is ${environment.pgBindir}, which lacks ${NEEDED.join(', ')}`,
+      'correct PG_BINDIR, or unset it',
+    );
+  }
+  if (seen.length > 0) {
+    const versions = [...new Set(seen.map((binaries) => binaries.major))].join(', ');
+    throw failure(
+      'state',
+      `the data directory was made by PostgreSQL ${major}, and this machine has ${versions}`,
+      `install PostgreSQL ${major} beside it (for example: apt-get install postgresql-${major}), or set PG_BINDIR`,
+    );
+  }
+  throw failure(
+    'notFound',
+    'PostgreSQL is not installed (looked for postgres, initdb, pg_ctl, psql and pg_dump)',
+    'apt-get install postgresql (Debian), dnf install postgresql-server postgresql (RHEL), or set PG_BINDIR',
+  );
+}

@@ -1,0 +1,146 @@
+import type { Client } from 'pg';
+import { errorCode, failure } from '../core/errors.ts';
+import { interruption } from '../core/interrupt.ts';
+import { load } from '../core/lazy.ts';
+import { type Cluster, DATABASE, ROLE } from './cluster.ts';
+
+/** A connection to the server's database. */
+export type Database = Client;
+
+/** No command waits longer than this for a database to answer; milliseconds. */
+const CONNECT_TIMEOUT = 4000;
+
+const NOT_RUNNING = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03']);
+
+function explainConnection(error: unknown, cluster: Cluster): unknown {
+  const code = errorCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const start = `ktadmin db start --pg-rootdir ${cluster.root}`;
+  const where = `port ${cluster.port}, socket in ${cluster.socketDirectory}`;
+  if (code !== undefined && NOT_RUNNING.has(code)) {
+    return failure('unreachable', `the database does not answer (${where})`, start, error);
+  }
+  if (/timeout|terminated/i.test(message)) {
+    return failure(
+      'unreachable',
+      `the database did not answer in time (${where})`,
+      `ktadmin db status --pg-rootdir ${cluster.root}`,
+      error,
+    );
+  }
+  if (code === '3D000') return failure('state', 'the database keytrustee does not exist', start, error);
+  if (code === '28000' || code === 'EACCES') {
+    return failure(
+      'permission',
+      `the database refuses this account (${where})`,
+      `see ${cluster.root}/pg_ident.conf`,
+      error,
+    );
+  }
+  if (code === '53300')
+    return failure('unreachable', 'the database has no free connection', 'try again later', error);
+  return error;
+}
+
+/** Connects, or fails with status 7 and the command that starts the database. */
+async function connect(cluster: Cluster, database = DATABASE): Promise<Database> {
+  const { default: pg } = await load('pg');
+  const client = new pg.Client({
+    host: cluster.socketDirectory,
+    port: cluster.port,
+    user: ROLE,
+    database,
+    application_name: 'ktadmin',
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+  });
+  // Without a listener a restart of PostgreSQL would end this process; the query that runs reports the loss.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw explainConnection(error, cluster);
+  }
+  return client;
+}
+
+/** Lends a connection to `work` and always closes it. An interruption ends whatever query is running. */
+export async function withDatabase<T>(
+  cluster: Cluster,
+  work: (database: Database) => Promise<T>,
+  database = DATABASE,
+): Promise<T> {
+  const client = await connect(cluster, database);
+  const abandon = () => void client.end();
+  const cut = () => {
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  };
+  interruption.addEventListener('abort', cut);
+  try {
+    return await work(client);
+  } catch (error) {
+    if (interruption.aborted) throw interruption.reason;
+    throw explainQuery(error, cluster);
+  } finally {
+    interruption.removeEventListener('abort', cut);
+    abandon();
+  }
+}
+
+function explainQuery(error: unknown, cluster: Cluster): unknown {
+  const code = errorCode(error);
+  if (code === '42P01') {
+    return failure(
+      'state',
+      'the database has no tables yet',
+      `ktadmin db restart --pg-rootdir ${cluster.root}`,
+      error,
+    );
+  }
+  if (code === '53100')
+    return failure(
+      'failed',
+      'PostgreSQL: no space left on device',
+      'free some space and run the command again',
+      error,
+    );
+  if (code === '25006')
+    return failure('state', 'this is a passive server: its database is read-only', undefined, error);
+  const lost = error instanceof Error && /Connection terminated/.test(error.message);
+  return lost || (code !== undefined && NOT_RUNNING.has(code)) ? explainConnection(error, cluster) : error;
+}
+
+/** Runs `work` in one transaction: all of it, or nothing. */
+export async function withTransaction<T>(
+  database: Database,
+  work: () => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
+  await database.query(begin);
+  try {
+    const result = await work();
+    await database.query('commit');
+    return result;
+  } catch (error) {
+    await database.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Rows of a query that may return many, a batch at a time, so that memory stays small. Must run inside a transaction.
+ */
+export async function* cursor<Row extends object>(
+  database: Database,
+  sql: string,
+  values: unknown[],
+  batch = 1000,
+): AsyncGenerator<Row> {
+  await database.query(`declare rows no scroll cursor for ${sql}`, values);
+  for (;;) {
+    const { rows } = await database.query<Row>(`fetch ${batch} from rows`);
+    yield* rows;
+    if (rows.length < batch) break;
+  }
+  await database.query('close rows');
+}

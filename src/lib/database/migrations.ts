@@ -1,0 +1,88 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failure } from '../core/errors.ts';
+import { withStagingDirectory } from '../core/files.ts';
+import { load } from '../core/lazy.ts';
+import { type Cluster, DATABASE, ROLE } from './cluster.ts';
+import { type Database, withDatabase } from './connection.ts';
+import initial from './migrations/0001-initial.sql';
+
+/** Ordered, and never edited after they have landed. */
+const MIGRATIONS: [string, string][] = [['0001-initial.sql', initial]];
+
+/** Where the library keeps account of the migrations that ran. */
+const TABLE = 'schema_migration';
+
+async function ensureDatabase(cluster: Cluster): Promise<boolean> {
+  return withDatabase(
+    cluster,
+    async (database) => {
+      const { rows } = await database.query<{ standby: boolean; present: boolean }>(
+        'select pg_is_in_recovery() as standby, exists (select from pg_database where datname = $1) as present',
+        [DATABASE],
+      );
+      if (rows[0]?.standby === true) return false;
+      if (rows[0]?.present !== true) await createDatabase(database, DATABASE);
+      return true;
+    },
+    'postgres',
+  );
+}
+
+/** Creates an empty database with the encoding and locale that the server's own has. */
+export async function createDatabase(database: Database, name: string): Promise<void> {
+  const identifier = database.escapeIdentifier(name);
+  await database.query(
+    `create database ${identifier} owner ${ROLE} template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'`,
+  );
+}
+
+/**
+ * Brings the database up to this version: creates it when it is missing and applies what is pending, under an advisory
+ * lock and in one transaction. On a passive server, which is read-only, it does nothing. Returns the names of what ran.
+ */
+export async function migrate(cluster: Cluster): Promise<string[]> {
+  if (!(await ensureDatabase(cluster))) return [];
+  return withDatabase(cluster, (database) => applyMigrations(cluster, database));
+}
+
+async function applyMigrations(cluster: Cluster, database: Database): Promise<string[]> {
+  if (await isCurrent(database)) return [];
+  const { runner } = await load('migrate');
+  return withStagingDirectory(cluster.root, '.migrations-', async (directory) => {
+    for (const [name, sql] of MIGRATIONS) await writeFile(join(directory, name), sql, { mode: 0o600 });
+    const silent = () => undefined;
+    const ran = await runner({
+      dbClient: database,
+      dir: directory,
+      direction: 'up',
+      count: Number.POSITIVE_INFINITY,
+      migrationsTable: TABLE,
+      migrationsSchema: 'public',
+      singleTransaction: true,
+      checkOrder: true,
+      advisoryLockMode: 'wait',
+      logger: { debug: silent, info: silent, warn: silent, error: silent },
+    });
+    return ran.map((migration) => migration.name);
+  });
+}
+
+async function isCurrent(database: Database): Promise<boolean> {
+  const { rows: tables } = await database.query('select to_regclass($1) is not null as present', [
+    `public.${TABLE}`,
+  ]);
+  if (tables[0]?.present !== true) return false;
+  const { rows } = await database.query<{ name: string }>(`select name from public.${TABLE}`);
+  const done = new Set(rows.map((row) => row.name));
+  const known = MIGRATIONS.map(([name]) => name.replace(/\.sql$/, ''));
+  const unknown = [...done].filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw failure(
+      'state',
+      `the database was made by a newer version of ktadmin (${unknown.join(', ')})`,
+      'install that version',
+    );
+  }
+  return known.every((name) => done.has(name));
+}
