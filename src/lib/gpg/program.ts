@@ -1,0 +1,87 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failure } from '../core/errors.ts';
+import { exists } from '../core/files.ts';
+import { type ChildOptions, type ChildResult, childFailure, run } from '../core/process.ts';
+
+/** Options of every call: no network, no questions, nothing of anybody's personal configuration, output for programs. */
+const BASE = [
+  '--batch',
+  '--no-tty',
+  '--no-options',
+  '--no-auto-key-locate',
+  '--no-auto-key-retrieve',
+  '--disable-dirmngr',
+  '--no-auto-check-trustdb',
+  '--display-charset=utf-8',
+  '--quiet',
+];
+
+/** Runs GnuPG with a home directory; the result holds whatever it said. */
+export async function gpg(home: string, args: string[], options: ChildOptions = {}): Promise<ChildResult> {
+  return run('gpg', ['--homedir', home, ...BASE, ...args], options);
+}
+
+/** The error of a GnuPG call, with its last words. */
+export function gpgFailure(result: ChildResult): Error {
+  return childFailure('gpg', result);
+}
+
+/** Where a keyring's files lie: the public keys, and the directory of the secret ones. */
+export interface KeyringFiles {
+  publicKeys: string;
+  secretKeys?: string;
+}
+
+/** Calls GnuPG on a keyring. */
+export type KeyringCall = (args: string[], options?: ChildOptions) => Promise<ChildResult>;
+
+/**
+ * Works with a keyring without using its directory as GnuPG's home: sockets, locks and seeds go into a private temporary
+ * home with a short path (hazards GP-10, GP-11, GP-14), which only points at the secret keys and never holds them. The
+ * agent that GnuPG started is ended.
+ */
+export async function withKeyring<T>(
+  files: KeyringFiles,
+  work: (call: KeyringCall) => Promise<T>,
+): Promise<T> {
+  const home = await mkdtemp('/tmp/ktgpg-');
+  try {
+    if (files.secretKeys !== undefined && (await exists(files.secretKeys))) {
+      await symlink(files.secretKeys, join(home, 'private-keys-v1.d'));
+    }
+    const keyring = ['--no-default-keyring', '--keyring', files.publicKeys, '--trust-model', 'always'];
+    return await work((args, options) => gpg(home, [...keyring, ...args], options));
+  } finally {
+    await stopAgent(home);
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** Ends the agent of a home. It would end by itself once its home is gone, but a minute later. */
+async function stopAgent(home: string): Promise<void> {
+  if (!(await exists(join(home, 'S.gpg-agent')))) {
+    const args = ['--homedir', home, '--list-dirs', 'agent-socket'];
+    const answer = await run('gpgconf', args, { cleanUp: true }).catch(() => undefined);
+    if (answer === undefined || !(await exists(decodeURIComponent(answer.stdout.trim())))) return;
+  }
+  await run('gpgconf', ['--homedir', home, '--kill', 'gpg-agent'], { cleanUp: true }).catch(() => undefined);
+}
+
+/** Fails when GnuPG is missing or older than 2.2. Returns its version. */
+export async function gpgVersion(): Promise<string> {
+  const answer = await run('gpg', ['--no-options', '--version']).catch(() => undefined);
+  const version = /\(GnuPG[^)]*\) (\d+\.\d+\.\d+)/.exec(answer?.stdout ?? '')?.[1];
+  if (version === undefined) {
+    throw failure(
+      'notFound',
+      'GnuPG is not installed',
+      'apt-get install gnupg (Debian), dnf install gnupg2 (RHEL)',
+    );
+  }
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < 2 || (major === 2 && minor < 2)) {
+    throw failure('state', `GnuPG ${version} is too old`, 'install GnuPG 2.2 or later');
+  }
+  return version;
+}

@@ -1,0 +1,70 @@
+import { failure } from '../core/errors.ts';
+import { load } from '../core/lazy.ts';
+import { describeKey, type ListedKey, parseListing, unusableReason } from './listing.ts';
+import { gpg, gpgFailure } from './program.ts';
+
+/** Somebody who will be able to read a backup set. */
+export interface Recipient {
+  fingerprint: string;
+  userId: string;
+  expires: Date | undefined;
+  /** The key itself, binary, so that nothing but what was found is used. */
+  key: Uint8Array;
+}
+
+async function candidates(home: string, name: string): Promise<ListedKey[]> {
+  const answer = await gpg(home, ['--with-colons', '--fixed-list-mode', '--list-keys', '--', name]);
+  return parseListing(answer.stdout);
+}
+
+function refuse(name: string, home: string, keys: ListedKey[]): Error {
+  if (keys.length === 0) {
+    return failure(
+      'notFound',
+      `no key for recipient ${JSON.stringify(name)} in ${home}`,
+      `as the service account: gpg --homedir ${home} --import FILE`,
+    );
+  }
+  const [only] = keys;
+  if (keys.length === 1 && only !== undefined) {
+    return failure(
+      'failed',
+      `the key of recipient ${JSON.stringify(name)} ${unusableReason(only)}: ${describeKey(only)}`,
+      'import a current key of this recipient',
+    );
+  }
+  const lines = keys.map((key) => `  ${describeKey(key)}${withReason(key)}`);
+  return failure(
+    'conflict',
+    `recipient ${JSON.stringify(name)} fits several keys:\n${lines.join('\n')}`,
+    'give the fingerprint of the one that is meant',
+  );
+}
+
+function withReason(key: ListedKey): string {
+  const reason = unusableReason(key);
+  return reason === undefined ? '' : ` (${reason})`;
+}
+
+/**
+ * Resolves what was given as `--gpg-recipient` (name, mail, key id or fingerprint) to exactly one key of a keyring, and
+ * fetches it. GnuPG itself would silently take the first of several, or ask the network (hazards GP-1 to GP-4).
+ */
+export async function resolveRecipient(home: string, name: string): Promise<Recipient> {
+  const keys = await candidates(home, name);
+  const usable = keys.filter((key) => unusableReason(key) === undefined);
+  const [chosen] = usable;
+  if (chosen === undefined || usable.length > 1) throw refuse(name, home, usable.length > 1 ? usable : keys);
+  const exported = await gpg(home, [
+    '--armor',
+    '--export-options',
+    'export-minimal',
+    '--export',
+    '--',
+    chosen.fingerprint,
+  ]);
+  if (exported.status !== 0 || exported.stdout === '') throw gpgFailure(exported);
+  const { readKey } = await load('openpgp');
+  const key = (await readKey({ armoredKey: exported.stdout })).write();
+  return { fingerprint: chosen.fingerprint, userId: chosen.userIds[0] ?? '', expires: chosen.expires, key };
+}
