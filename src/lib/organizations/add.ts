@@ -1,0 +1,47 @@
+import { randomSecret, randomToken } from '../core/random.ts';
+import type { Reporter } from '../core/reporter.ts';
+import { type Database, withTransaction } from '../database/connection.ts';
+
+/** The name under which the original product logs what is done to organizations. */
+export const LOGGER = 'keytrustee.server.orgtool';
+
+/** What `add` did. */
+export interface AddedOrganization {
+  name: string;
+  created: boolean;
+  addedContacts: string[];
+}
+
+/**
+ * Adds an organization with a random authorization code, or contacts to one that exists; a contact that is there already
+ * is left alone, so that the call may be repeated.
+ */
+export async function addOrganization(
+  database: Database,
+  name: string,
+  contacts: string[],
+  reporter: Reporter,
+): Promise<AddedOrganization> {
+  return withTransaction(database, async () => {
+    const inserted = await database.query<{ id: string }>(
+      'insert into public.organization (uuid, name, auth_secret) values ($1, $2, $3) on conflict (name) do nothing returning id',
+      [randomToken(), name, randomSecret()],
+    );
+    const created = inserted.rowCount === 1;
+    if (created) {
+      reporter.log(LOGGER, 'INFO', 'Adding organization to database');
+      reporter.log(LOGGER, 'INFO', 'Initializing random secret');
+    }
+    const added = await database.query<{ email: string }>(
+      `insert into public.contact (organization_id, email)
+       select organization.id, email from public.organization, unnest($2::text[]) with ordinality as given (email, position)
+       where organization.name = $1 order by position
+       on conflict (organization_id, email) do nothing returning email`,
+      [name, contacts],
+    );
+    const addedContacts = added.rows.map((row) => row.email);
+    if (!created)
+      reporter.log(LOGGER, 'INFO', `Organization exists, adding ${addedContacts.length} contacts`);
+    return { name, created, addedContacts };
+  });
+}

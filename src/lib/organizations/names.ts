@@ -1,0 +1,64 @@
+import { failure } from '../core/errors.ts';
+
+const NAME = /^[0-9A-Za-z_-]{1,128}$/;
+const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
+const DOMAIN =
+  /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+
+/** The longest name of an organization and the longest mail address (RFC 5321, section 4.5.3.1), in characters. */
+const NAME_LIMIT = 128;
+const EMAIL_LIMIT = 254;
+const SECRET_LIMIT = 1024;
+
+const shorten = (text: string) => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
+/** Checks the name of an organization: letters, digits, hyphens and underscores, as the product's manual has it. */
+export function checkOrganizationName(name: string): string {
+  if (name.length > NAME_LIMIT) {
+    throw failure(
+      'usage',
+      `${shorten(name)} is ${name.length} characters long; an organization's name has at most ${NAME_LIMIT}`,
+    );
+  }
+  if (!NAME.test(name)) {
+    throw failure(
+      'usage',
+      `${shorten(name)} is not an organization's name`,
+      'use letters, digits, hyphens and underscores',
+    );
+  }
+  return name;
+}
+
+/** Checks a mail address: `name@host`, where the host may be a local one without a dot. */
+export function checkEmail(email: string): string {
+  const at = email.lastIndexOf('@');
+  const valid =
+    email.length <= EMAIL_LIMIT &&
+    at > 0 &&
+    LOCAL_PART.test(email.slice(0, at)) &&
+    DOMAIN.test(email.slice(at + 1));
+  if (!valid) {
+    throw failure(
+      'usage',
+      `${shorten(email)} is not a mail address`,
+      'give addresses like finn@example.com, separated by commas without spaces',
+    );
+  }
+  return email;
+}
+
+/** Checks a comma-separated list of mail addresses; an address given twice counts once. */
+export function checkContacts(list: string): string[] {
+  return [...new Set(list.split(',').map(checkEmail))];
+}
+
+/** Checks an authorization code: any text of one line, or empty for automatic approval. */
+export function checkSecret(secret: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(secret))
+    throw failure('usage', 'an authorization code is one line without control characters');
+  if (Buffer.byteLength(secret) > SECRET_LIMIT)
+    throw failure('usage', `an authorization code has at most ${SECRET_LIMIT} bytes`);
+  return secret;
+}
