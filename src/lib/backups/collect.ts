@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { lstat, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TarMember } from '../archive/member.ts';
+import { findAccount } from '../core/account.ts';
+import { failure } from '../core/errors.ts';
+
+/** A file or directory of the configuration directory with its bytes. */
+export interface CollectedMember {
+  member: TarMember;
+  data: Buffer;
+  sha256: string | null;
+}
+
+/** What is backed up, and what was left out on purpose. */
+export interface Collection {
+  members: CollectedMember[];
+  excluded: string[];
+}
+
+/** The configuration directory is small; more than this is a mistake. Bytes. */
+const SIZE_LIMIT = 256 * 1024 * 1024;
+const ATTEMPTS = 3;
+
+/** GnuPG's locks, seeds and what an unfinished run of ours left: of no use on another day (hazard GP-10). */
+const TRANSIENT = /^(?:\.#lk.*|.*\.lock|S\..*|random_seed|\.init-.*|.*\.part)$/;
+
+interface Place {
+  path: string;
+  type: 'File' | 'Directory';
+}
+
+async function walk(directory: string, excluded: string[]): Promise<Place[]> {
+  const places: Place[] = [{ path: directory, type: 'Directory' }];
+  for (const name of (await readdir(directory)).toSorted()) {
+    const path = join(directory, name);
+    // A link is stored as what it points at, so that the set is whole and its restore follows no link.
+    const stats = (await lstat(path)).isSymbolicLink()
+      ? await stat(path).catch(() => undefined)
+      : await lstat(path);
+    if (TRANSIENT.test(name)) excluded.push(path);
+    else if (stats?.isDirectory() === true) places.push(...(await walk(path, excluded)));
+    else if (stats?.isFile() === true) places.push({ path, type: 'File' });
+    else excluded.push(path);
+  }
+  return places;
+}
+
+async function read(place: Place, names: (uid: number) => Promise<string>): Promise<CollectedMember> {
+  const handle = await open(place.path, constants.O_RDONLY);
+  try {
+    const before = await handle.stat();
+    if (before.size > SIZE_LIMIT)
+      throw failure('failed', `${place.path} is too large for a configuration file`);
+    const data = place.type === 'File' ? await handle.readFile() : Buffer.alloc(0);
+    const owner = await names(before.uid);
+    const member: TarMember = {
+      path: place.path.replace(/^\/+/, ''),
+      type: place.type,
+      size: data.length,
+      mode: before.mode & 0o777,
+      owner,
+      group: owner,
+      uid: before.uid,
+      gid: before.gid,
+      modified: before.mtime,
+    };
+    return {
+      member,
+      data,
+      sha256: place.type === 'File' ? createHash('sha256').update(data).digest('hex') : null,
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+function accountNames(): (uid: number) => Promise<string> {
+  const known = new Map<number, string>();
+  return async (uid) => {
+    const name = known.get(uid) ?? (await findAccount(uid))?.name ?? '';
+    known.set(uid, name);
+    return name;
+  };
+}
+
+async function collectOnce(confdir: string): Promise<Collection> {
+  const excluded: string[] = [];
+  const names = accountNames();
+  const members: CollectedMember[] = [];
+  let total = 0;
+  for (const place of await walk(confdir, excluded)) {
+    const collected = await read(place, names);
+    total += collected.data.length;
+    if (total > SIZE_LIMIT) throw failure('failed', `${confdir} holds more than ${SIZE_LIMIT} bytes`);
+    members.push(collected);
+  }
+  return { members, excluded };
+}
+
+const summary = ({ members }: Collection) =>
+  members.map(({ member, sha256 }) => `${member.path} ${member.mode} ${member.uid} ${sha256}`).join('\n');
+
+/**
+ * Reads the configuration directory into memory, and again, until two readings are the same: what changed while it was
+ * read would be neither the old state nor the new one (hazard PG-18).
+ */
+export async function collectConfdir(confdir: string): Promise<Collection> {
+  let previous = await collectOnce(confdir);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const next = await collectOnce(confdir);
+    if (summary(next) === summary(previous)) return next;
+    previous = next;
+  }
+  throw failure(
+    'failed',
+    `${confdir} keeps changing while it is read`,
+    'run the backup again when nothing changes it',
+  );
+}

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type FoundMember, readMember, readMembers, readSmallMember } from '../../archive/read.ts';
+import { type Configuration, parseConfiguration, parseConfigurationText } from '../../core/configuration.ts';
+import { failure } from '../../core/errors.ts';
+import { dumpIsComplete, TRAILER_WINDOW } from '../../database/dump.ts';
+import { bareFingerprint } from '../../gpg/server-key.ts';
+import { verifyClearSigned } from '../../gpg/signature.ts';
+import { MANIFEST_ENDING, type Manifest, type ManifestMember, parseManifest } from '../manifest.ts';
+
+/** A backup set whose every byte has been found to be what its signed manifest says. */
+export interface SetContents {
+  handle: FileHandle;
+  manifest: Manifest;
+  configuration: Configuration;
+  /** Members of the configuration directory, by their path below it ('' is the directory itself). */
+  confdir: Map<string, FoundMember>;
+  dump: FoundMember;
+}
+
+const untrusted = (why: string) =>
+  failure('untrusted', `the set is not whole: ${why}`, 'use another backup set');
+
+async function digest(handle: FileHandle, member: FoundMember): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of readMember(handle, member)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function checkMember(handle: FileHandle, found: FoundMember, expected: ManifestMember): Promise<void> {
+  const same =
+    found.type === expected.type &&
+    found.size === expected.size &&
+    found.mode === Number.parseInt(expected.mode, 8);
+  if (!same) throw untrusted(`${found.path} is not as the manifest says`);
+  if (expected.type === 'File' && (await digest(handle, found)) !== expected.sha256) {
+    throw untrusted(`${found.path} has another digest than the manifest says`);
+  }
+}
+
+async function checkMembers(handle: FileHandle, found: FoundMember[], manifest: Manifest): Promise<void> {
+  const expected = new Map(manifest.members.map((member) => [member.path, member]));
+  if (expected.size !== manifest.members.length) throw untrusted('its manifest names a member twice');
+  for (const member of found) {
+    const entry = expected.get(member.path);
+    if (entry === undefined) throw untrusted(`${member.path} is not in its manifest`);
+    await checkMember(handle, member, entry);
+    expected.delete(member.path);
+  }
+  const [missing] = expected.keys();
+  if (missing !== undefined) throw untrusted(`${missing} is missing`);
+}
+
+async function verifyManifest(handle: FileHandle, members: FoundMember[], signed: string): Promise<Manifest> {
+  const keys = members.find((member) => basename(member.path) === 'pubring.kbx');
+  if (keys === undefined) throw untrusted('it holds no public keys');
+  const directory = await mkdtemp('/tmp/ktset-');
+  try {
+    const publicKeys = join(directory, 'pubring.kbx');
+    await writeFile(publicKeys, await readSmallMember(handle, keys), { mode: 0o600, flag: 'wx' });
+    const { text, signer } = await verifyClearSigned({ publicKeys }, signed);
+    const manifest = parseManifest(text);
+    if (bareFingerprint(manifest.fingerprint) !== signer) {
+      throw failure('untrusted', `the set names the server ${manifest.fingerprint}, but ${signer} signed it`);
+    }
+    return manifest;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function checkDump(handle: FileHandle, dump: FoundMember): Promise<void> {
+  const length = Math.min(TRAILER_WINDOW, dump.size);
+  const end = Buffer.alloc(length);
+  await handle.read(end, 0, length, dump.offset + dump.size - length);
+  if (!dumpIsComplete(end)) throw untrusted('the database dump in it is not complete');
+}
+
+/**
+ * Reads a set and checks all of it: the last member is the manifest, signed by the server it names; every member is there
+ * once, as the manifest says, and there is no other. Nothing has reached psql or a directory before this returns.
+ */
+export async function readContents(handle: FileHandle): Promise<SetContents> {
+  const members = await readMembers(handle);
+  const last = members.pop();
+  if (last === undefined || !last.path.endsWith(MANIFEST_ENDING)) {
+    throw failure(
+      'untrusted',
+      'the set has no manifest at its end: it is cut short, or another program made it',
+    );
+  }
+  const manifest = await verifyManifest(
+    handle,
+    members,
+    (await readSmallMember(handle, last)).toString('utf8'),
+  );
+  await checkMembers(handle, members, manifest);
+  const root = manifest.confdir.replace(/^\/+/, '');
+  const confdir = new Map<string, FoundMember>();
+  for (const member of members) {
+    if (member.path === root) confdir.set('', member);
+    else if (member.path.startsWith(`${root}/`)) confdir.set(member.path.slice(root.length + 1), member);
+    else if (member.path !== manifest.database.member)
+      throw untrusted(`${member.path} belongs to no part of it`);
+  }
+  const dump = members.find((member) => member.path === manifest.database.member);
+  const file = confdir.get('keytrustee.conf');
+  if (dump === undefined || file === undefined) throw untrusted('it lacks the database or keytrustee.conf');
+  await checkDump(handle, dump);
+  const text = (await readSmallMember(handle, file)).toString('utf8');
+  const configuration = parseConfiguration(
+    'keytrustee.conf',
+    parseConfigurationText('keytrustee.conf', text),
+  );
+  return { handle, manifest, configuration, confdir, dump };
+}

@@ -1,0 +1,95 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { currentAccount } from '../../core/account.ts';
+import { confdirFiles } from '../../core/config.ts';
+import { readRawConfiguration } from '../../core/configuration.ts';
+import { failure } from '../../core/errors.ts';
+import { exists } from '../../core/files.ts';
+import { type Cluster, clusterAt, clusterExists } from '../../database/cluster.ts';
+import { withDatabase } from '../../database/connection.ts';
+import { countRows } from '../../database/dump.ts';
+import type { SetContents } from './contents.ts';
+
+/** What a restore will replace, for the person who is asked. */
+export interface RestorePlan {
+  created: string;
+  host: string;
+  fingerprint: string;
+  confdir: string;
+  replacesConfdir: boolean;
+  cluster: Cluster;
+  makesCluster: boolean;
+  rows: Record<string, number>;
+  /** Rows that are there now; undefined where there is no database, or it does not run. */
+  currentRows: Record<string, number> | undefined;
+}
+
+async function currentFingerprint(confdir: string): Promise<string | undefined> {
+  if (!(await exists(confdirFiles(confdir).configuration))) return undefined;
+  try {
+    const raw = await readRawConfiguration(confdir);
+    const { LOCAL_FINGERPRINT: fingerprint } = raw;
+    return typeof fingerprint === 'string' ? fingerprint : undefined;
+  } catch {
+    // A damaged configuration is a reason to restore, not an obstacle to it.
+    return undefined;
+  }
+}
+
+/** Refuses a set of another server, or one that was made from another directory, unless that is what is wanted. */
+async function checkOrigin(contents: SetContents, confdir: string, force: boolean): Promise<void> {
+  const { manifest } = contents;
+  if (manifest.confdir !== confdir) {
+    throw failure(
+      'conflict',
+      `the set was made from ${manifest.confdir}, not from ${confdir}`,
+      `give --confdir ${manifest.confdir}`,
+    );
+  }
+  const current = await currentFingerprint(confdir);
+  if (current === undefined || current === manifest.fingerprint || force) return;
+  throw failure(
+    'untrusted',
+    `the set belongs to another server: ${manifest.fingerprint}, and this one is ${current}`,
+    'to replace this server by that one, add --force',
+  );
+}
+
+/** Both directories are exchanged by a rename, which needs the right to write in the directory above. */
+async function checkParent(confdir: string): Promise<void> {
+  const parent = dirname(confdir);
+  const { name } = currentAccount();
+  await access(parent, constants.W_OK | constants.X_OK).catch((error: unknown) => {
+    throw failure(
+      'permission',
+      `${parent} cannot be written by ${name}, so nothing in it can be exchanged`,
+      `as root: chown ${name}: ${parent}`,
+      error,
+    );
+  });
+}
+
+/** Finds out what a restore would replace. Changes nothing. */
+export async function planRestore(
+  contents: SetContents,
+  confdir: string,
+  force: boolean,
+): Promise<RestorePlan> {
+  await checkOrigin(contents, confdir, force);
+  await checkParent(confdir);
+  const { manifest, configuration } = contents;
+  const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
+  const makesCluster = !(await clusterExists(cluster));
+  return {
+    created: manifest.created,
+    host: manifest.host,
+    fingerprint: manifest.fingerprint,
+    confdir,
+    replacesConfdir: await exists(confdir),
+    cluster,
+    makesCluster,
+    rows: manifest.database.rows,
+    currentRows: makesCluster ? undefined : await withDatabase(cluster, countRows).catch(() => undefined),
+  };
+}

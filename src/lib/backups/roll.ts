@@ -1,0 +1,33 @@
+import { lstat, readdir, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { compareSetNames, parseSetName } from './name.ts';
+
+/** Removes what a killed run left of a host's sets: only unfinished ones have this ending. */
+export async function sweepUnfinished(directory: string, host: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.endsWith('.part') || parseSetName(host, name.slice(0, -'.part'.length)) === undefined) continue;
+    await unlink(join(directory, name));
+  }
+}
+
+/**
+ * Deletes all but the newest `keep` of a host's sets in a directory, the one just made always among those that stay.
+ * Only regular files of this account under this host's exact name count (hazard RT-3). Returns what was deleted.
+ */
+export async function rollSets(
+  directory: string,
+  host: string,
+  keep: number,
+  made: string,
+): Promise<string[]> {
+  const others = [];
+  for (const name of await readdir(directory)) {
+    const set = parseSetName(host, name);
+    if (set === undefined || name === basename(made)) continue;
+    const stats = await lstat(join(directory, name));
+    if (stats.isFile() && stats.uid === process.getuid?.()) others.push(set);
+  }
+  const surplus = others.toSorted(compareSetNames).slice(0, Math.max(0, others.length - (keep - 1)));
+  for (const { name } of surplus) await unlink(join(directory, name));
+  return surplus.map(({ name }) => join(directory, name));
+}
