@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// One program under several names: src/program.ts picks the part by the name it was called by.
+import { main } from '../dist/program.js';
+
+await main();

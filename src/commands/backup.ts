@@ -1,0 +1,56 @@
+import { dirname, join } from 'node:path';
+import { makeBackup } from '../lib/backups/make.ts';
+import { environment } from '../lib/core/config.ts';
+import { failure } from '../lib/core/errors.ts';
+import { makePrivateDirectory } from '../lib/core/files.ts';
+import { command, flag, option } from '../lib/terminal/command.ts';
+import { integer, path, port } from '../lib/terminal/values.ts';
+import { PROGRAM } from '../lib/terminal/version.ts';
+
+/** `backup`: writes a backup set and prints its path. */
+export default command({
+  shortConfdir: true,
+  options: {
+    gpgRecipient: option(
+      '--gpg-recipient <recipient>',
+      'encrypt to this key: name, mail, key id or fingerprint; may be repeated',
+    ).repeatable(),
+    cleartext: flag('--cleartext', 'do not encrypt: whoever reads the file has every key'),
+    output: option('--output <dir>', 'where the set is put (default: beside the configuration)', path),
+    roll: option('--roll <n>', 'afterwards keep only the newest n sets of this host', integer(1, 1_000_000)),
+    databasePort: option(
+      '--database-port <port>',
+      'port of the database (default: what keytrustee.conf says)',
+      port,
+    ),
+  },
+  examples: [
+    "ktbackup --gpg-recipient='John Doe' --quiet --output=/var/backups/keytrustee --roll=10",
+    'ktadmin backup --cleartext --output /mnt/safe',
+  ],
+  async asCaller({ gpgRecipient, cleartext, output }, { account, confdir }) {
+    if (gpgRecipient.length > 0 && cleartext)
+      throw failure('usage', '--gpg-recipient and --cleartext exclude each other');
+    if (gpgRecipient.length === 0 && !cleartext) {
+      throw failure(
+        'usage',
+        'a backup is encrypted: give --gpg-recipient',
+        'to write it in clear text, say so: --cleartext',
+      );
+    }
+    await makePrivateDirectory(output ?? dirname(confdir), account);
+  },
+  async run({ gpgRecipient, cleartext, output, roll, databasePort }, { settings, terminal }) {
+    if (cleartext) terminal.warn('this set is not encrypted: whoever reads it has every key of this server');
+    const request = {
+      recipients: gpgRecipient,
+      gnupgHome: environment.gnupgHome ?? join(settings.account.home, '.gnupg'),
+      output: output ?? dirname(settings.confdir),
+      roll,
+      databasePort,
+      program: PROGRAM,
+    };
+    return makeBackup(settings, request, terminal);
+  },
+  print: (result, terminal) => terminal.write(`${result.path}\n`),
+});

@@ -1,0 +1,18 @@
+import { runInteractively } from '../../lib/core/process.ts';
+import { interactivePsql } from '../../lib/database/dump.ts';
+import { openCluster } from '../../lib/terminal/cluster.ts';
+import { bareCommand } from '../../lib/terminal/command.ts';
+import { pgRootdir } from '../../lib/terminal/options.ts';
+
+/** `db psql`: psql on the server's database; what stands after `--` goes to psql, and its exit status is ours. */
+export default bareCommand({
+  logForm: 'short',
+  options: { pgRootdir },
+  words: '[arguments...]',
+  examples: ['ktadmin db psql', 'ktadmin db psql -- -c "select name from organization"'],
+  async run(values, context) {
+    const { cluster, account } = await openCluster(values.pgRootdir, context);
+    const [program, args] = await interactivePsql(cluster, context.args);
+    process.exitCode = await runInteractively(program, args, account.home);
+  },
+});

@@ -1,0 +1,27 @@
+import { checkFingerprint, setClientState } from '../../lib/clients/client.ts';
+import { checkOrganizationName } from '../../lib/organizations/names.ts';
+import { reportClient } from '../../lib/terminal/client.ts';
+import { command, option } from '../../lib/terminal/command.ts';
+import { withServerDatabase } from '../../lib/terminal/database.ts';
+
+/** `orgtool activate-client`: approves a client that asks for it; one that was stopped stays stopped. */
+export default command({
+  options: {
+    name: option(
+      '-n, --name <name>',
+      'the organization that the client must belong to',
+      checkOrganizationName,
+    ),
+    fingerprint: option('--fingerprint <fp>', 'the client: 40 hex digits', checkFingerprint).required(),
+  },
+  examples: [
+    'keytrustee-orgtool activate-client -n prod --fingerprint 0123456789ABCDEF0123456789ABCDEF01234567',
+  ],
+  async run({ name, fingerprint }, { settings, terminal }) {
+    const conditions = { organization: name, from: 'pending' as const };
+    const change = await withServerDatabase(settings, (database) =>
+      setClientState(database, fingerprint, 'active', conditions),
+    );
+    return reportClient(change, terminal);
+  },
+});

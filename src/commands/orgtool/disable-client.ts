@@ -1,0 +1,18 @@
+import { checkFingerprint, setClientState } from '../../lib/clients/client.ts';
+import { reportClient } from '../../lib/terminal/client.ts';
+import { command, option } from '../../lib/terminal/command.ts';
+import { withServerDatabase } from '../../lib/terminal/database.ts';
+
+/** `orgtool disable-client`: stops a client. */
+export default command({
+  options: {
+    fingerprint: option('--fingerprint <fp>', 'the client: 40 hex digits', checkFingerprint).required(),
+  },
+  examples: ['keytrustee-orgtool disable-client --fingerprint 0123456789ABCDEF0123456789ABCDEF01234567'],
+  async run({ fingerprint }, { settings, terminal }) {
+    const change = await withServerDatabase(settings, (database) =>
+      setClientState(database, fingerprint, 'disabled'),
+    );
+    return reportClient(change, terminal);
+  },
+});

@@ -1,0 +1,54 @@
+import { dirname } from 'node:path';
+import { planRestore } from '../lib/backups/restore/plan.ts';
+import { restoreSet } from '../lib/backups/restore/restore.ts';
+import { withRestoreSource } from '../lib/backups/restore/source.ts';
+import { currentAccount } from '../lib/core/account.ts';
+import { environment } from '../lib/core/config.ts';
+import { failure } from '../lib/core/errors.ts';
+import { bareCommand, flag, option } from '../lib/terminal/command.ts';
+import { become } from '../lib/terminal/execute.ts';
+import { confirm } from '../lib/terminal/prompts.ts';
+import { describePlan, describeResult } from '../lib/terminal/restore.ts';
+import { prepareRestoreOwner } from '../lib/terminal/restore-owner.ts';
+import { path } from '../lib/terminal/values.ts';
+
+/** `restore`: puts a backup set back, all of it or nothing. */
+export default bareCommand({
+  words: '<file>',
+  options: {
+    yes: flag('--yes', 'do not ask'),
+    force: flag('--force', 'replace this server even by another server’s set'),
+    gnupgHome: option('--gnupg-home <dir>', 'GnuPG home of the recipient (default: the caller’s)', path),
+    passphraseFile: option(
+      '--passphrase-file <file>',
+      'file whose first line is the passphrase of the recipient’s key',
+      path,
+    ),
+    user: option(
+      '--user <name>',
+      'service account, when there is no server yet (default: $KTADMIN_USER, else keytrustee)',
+    ),
+  },
+  examples: ['ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg'],
+  async run(values, { globals, terminal, args }) {
+    const file = path(args[0] ?? '');
+    const { confdir } = globals;
+    const account = await prepareRestoreOwner(confdir, values.user, terminal);
+    const decryption = {
+      gnupgHome: values.gnupgHome ?? environment.gnupgHome,
+      home: environment.home ?? currentAccount().home,
+      passphraseFile: values.passphraseFile,
+      interactive: terminal.canAsk,
+    };
+    return withRestoreSource({ file, near: dirname(confdir), ...decryption }, terminal, async (read) => {
+      await become(account, terminal);
+      const contents = await read();
+      const plan = await planRestore(contents, confdir, values.force);
+      terminal.notice(describePlan(plan));
+      if (!values.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
+        throw failure('failed', 'nothing was changed');
+      return restoreSet(contents, plan, account, terminal);
+    });
+  },
+  print: (result, terminal) => terminal.write(describeResult(result)),
+});

@@ -1,0 +1,26 @@
+import { type Account, isRoot } from '../core/account.ts';
+import { readConfiguration } from '../core/configuration.ts';
+import { ownerOf } from '../core/ownership.ts';
+import { type Cluster, clusterAt, clusterFromRoot } from '../database/cluster.ts';
+import type { Context } from './command.ts';
+import { become } from './execute.ts';
+import { sudoLine } from './sudo.ts';
+
+/** The cluster that a `db` command works on, and the account it belongs to, which this process has become. */
+export interface OpenedCluster {
+  cluster: Cluster;
+  account: Account;
+}
+
+/**
+ * Finds the cluster: by `--pg-rootdir` alone, as existing automation names it, else by the configuration directory. The
+ * cluster's own settings name its port.
+ */
+export async function openCluster(pgRootdir: string | undefined, context: Context): Promise<OpenedCluster> {
+  const { globals, terminal } = context;
+  const account = await ownerOf(pgRootdir ?? globals.confdir, sudoLine);
+  if (isRoot()) await become(account, terminal);
+  if (pgRootdir !== undefined) return { cluster: await clusterFromRoot(pgRootdir), account };
+  const configuration = await readConfiguration(globals.confdir);
+  return { cluster: clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), account };
+}

@@ -1,0 +1,67 @@
+import { failure } from '../core/errors.ts';
+import { interrupt, interruption } from '../core/interrupt.ts';
+import { load } from '../core/lazy.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Prompts are drawn on stderr, so that stdout stays data; an interruption ends them. */
+const context = () => ({ output: process.stderr, signal: interruption, clearPromptOnDone: false });
+
+async function asked<T>(prompt: Promise<T>): Promise<T> {
+  try {
+    return await prompt;
+  } catch (error) {
+    const name = error instanceof Error ? error.name : '';
+    if (name === 'ExitPromptError' || name === 'AbortPromptError') throw interrupt('SIGINT');
+    throw error;
+  }
+}
+
+/** Asks whether to go on. Where nobody can be asked, it fails and names the option that answers. */
+export async function confirm(terminal: Terminal, question: string, answeredBy: string): Promise<boolean> {
+  if (!terminal.canAsk) {
+    throw failure(
+      'usage',
+      'this asks before it changes anything, and there is no terminal to ask on',
+      `to go on without being asked, add ${answeredBy}`,
+    );
+  }
+  const { confirm: ask } = await load('inquirer');
+  return asked(ask({ message: question, default: false }, context()));
+}
+
+/** Asks for a text; `check` throws what is wrong with it. */
+export async function askText(
+  question: string,
+  proposal: string,
+  check: (text: string) => string,
+): Promise<string> {
+  const { input } = await load('inquirer');
+  const validate = (text: string) => {
+    try {
+      check(text);
+      return true;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  return asked(input({ message: question, default: proposal, validate }, context()));
+}
+
+/** Asks for the name of what is about to be lost, so that nobody loses it by a slip. */
+export async function confirmByName(terminal: Terminal, question: string, name: string): Promise<boolean> {
+  if (!terminal.canAsk) {
+    throw failure(
+      'usage',
+      'this asks before it changes anything, and there is no terminal to ask on',
+      'to go on without being asked, add --yes',
+    );
+  }
+  const { input } = await load('inquirer');
+  return (await asked(input({ message: `${question} Type ${name} to go on:` }, context()))).trim() === name;
+}
+
+/** Asks for a secret without showing it. */
+export async function askSecret(question: string): Promise<string> {
+  const { password } = await load('inquirer');
+  return asked(password({ message: question, mask: true }, context()));
+}

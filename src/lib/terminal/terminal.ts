@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import type { Ora } from 'ora';
+import { environment } from '../core/config.ts';
+import { load } from '../core/lazy.ts';
+import type { Reporter } from '../core/reporter.ts';
+import { logTime } from '../core/time.ts';
+
+/** How a command meets a person or a script: data on stdout, everything else on stderr. */
+export interface Terminal extends Reporter {
+  /** Writes data; waits where the reader is slow; a reader that has gone away ends it quietly. */
+  write(text: string): Promise<void>;
+  /** Says something that `--quiet` silences. */
+  notice(text: string): void;
+  /** Says something that is always said. */
+  warn(text: string): void;
+  /** Whether a person can be asked. */
+  canAsk: boolean;
+  quiet: boolean;
+}
+
+/** How much is said, and how. */
+export interface Manner {
+  quiet: boolean;
+  verbose: boolean;
+  input: boolean;
+  json: boolean;
+  color: boolean;
+  logForm: 'dated' | 'short';
+}
+
+/** Whether a stream may carry colour: `--no-color` > NO_COLOR > FORCE_COLOR > TERM=dumb > whether it is a terminal. */
+export function hasColor(stream: NodeJS.WriteStream, wanted: boolean): boolean {
+  if (!wanted || environment.noColor) return false;
+  if (environment.forceColor !== undefined)
+    return environment.forceColor !== '0' && environment.forceColor !== 'false';
+  return environment.term !== 'dumb' && stream.isTTY === true;
+}
+
+let readerGone = false;
+
+/** Must be called once: a reader such as `head -1` that ends early is no error of ours. */
+export function watchOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      if (stream === process.stdout) readerGone = true;
+    });
+  }
+}
+
+/** Whether the reader of stdout has gone away, so that producing more is of no use. */
+export function isReaderGone(): boolean {
+  return readerGone;
+}
+
+async function write(text: string): Promise<void> {
+  if (readerGone || process.stdout.write(text)) return;
+  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
+}
+
+/** Makes the terminal of one run. */
+export function createTerminal(manner: Manner): Terminal {
+  const animated =
+    process.stderr.isTTY === true && environment.term !== 'dumb' && !manner.quiet && !manner.json;
+  let spinner: Ora | undefined;
+
+  const say = (text: string) => {
+    spinner?.clear();
+    process.stderr.write(`${text}\n`);
+    spinner?.render();
+  };
+
+  const log: Reporter['log'] = (logger, level, message) => {
+    if (level === 'DEBUG' && !manner.verbose) return;
+    if (level === 'INFO' && manner.quiet) return;
+    say(
+      manner.logForm === 'dated'
+        ? `${logTime(new Date())} - ${logger} - ${level} - ${message}`
+        : `${level}:${logger}:${message}`,
+    );
+  };
+
+  const step = async <T>(text: string, work: () => Promise<T>): Promise<T> => {
+    if (!animated) return work();
+    const { default: ora } = await load('ora');
+    const color = hasColor(process.stderr, manner.color) ? 'cyan' : false;
+    spinner = ora({ text, stream: process.stderr, discardStdin: false, color }).start();
+    try {
+      return await work();
+    } finally {
+      spinner.stop();
+      spinner = undefined;
+    }
+  };
+
+  return {
+    write,
+    log,
+    step,
+    notice: (text) => {
+      if (!manner.quiet) say(text);
+    },
+    warn: (text) => say(`ktadmin: warning: ${text}`),
+    canAsk: manner.input && process.stdin.isTTY === true && process.stderr.isTTY === true,
+    quiet: manner.quiet,
+  };
+}

@@ -1,0 +1,44 @@
+import { resolve } from 'node:path';
+import { failure } from '../core/errors.ts';
+
+/** An absolute path of what was typed, seen from where it was typed. */
+export function path(text: string): string {
+  if (text === '') throw failure('usage', 'an empty path');
+  if (text.includes('\0')) throw failure('usage', 'a path with a NUL byte');
+  return resolve(text);
+}
+
+/** A whole number within bounds. */
+export function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw failure('usage', `${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
+    }
+    return value;
+  };
+}
+
+/** A TCP port. */
+export const port = integer(1, 65535);
+
+/** One of a few words. */
+export function oneOf<const T extends readonly string[]>(words: T): (text: string) => T[number] {
+  return (text) => {
+    if (!words.includes(text))
+      throw failure('usage', `${JSON.stringify(text)} is none of ${words.join(', ')}`);
+    return text as T[number];
+  };
+}
+
+/** A host name or address. */
+export function host(text: string): string {
+  if (!/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)) {
+    throw failure(
+      'usage',
+      `${JSON.stringify(text.slice(0, 60))} is not a host name`,
+      'give the name by which clients reach this server, like kts01.example.com',
+    );
+  }
+  return text;
+}

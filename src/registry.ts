@@ -1,0 +1,82 @@
+import type { CommandNode } from './lib/terminal/assemble.ts';
+import type { Command } from './lib/terminal/command.ts';
+
+type Loader = () => Promise<{ default: Command }>;
+
+/** Every command by the words typed, what it does in a line, and where it is. A command's module loads only when it runs. */
+const COMMANDS: [words: string, summary: string, load?: Loader][] = [
+  ['init', 'make a server, or what is missing of one', () => import('./commands/init.ts')],
+  ['db', 'the private PostgreSQL cluster'],
+  ['db start', 'start it and wait until it answers', () => import('./commands/db/start.ts')],
+  ['db stop', 'stop it', () => import('./commands/db/stop.ts')],
+  ['db restart', 'stop it and start it again', () => import('./commands/db/restart.ts')],
+  ['db status', 'whether it runs, and where it is', () => import('./commands/db/status.ts')],
+  ['db psql', 'psql on the server’s database', () => import('./commands/db/psql.ts')],
+  ['orgtool', 'organizations, their administrators and clients'],
+  [
+    'orgtool add',
+    'add an organization, or contacts to one that exists',
+    () => import('./commands/orgtool/add.ts'),
+  ],
+  ['orgtool list', 'list the organizations as JSON', () => import('./commands/orgtool/list.ts')],
+  [
+    'orgtool set-auth',
+    'set an organization’s authorization code',
+    () => import('./commands/orgtool/set-auth.ts'),
+  ],
+  [
+    'orgtool enable-client',
+    'approve a client, or start a stopped one again',
+    () => import('./commands/orgtool/enable-client.ts'),
+  ],
+  ['orgtool disable-client', 'stop a client', () => import('./commands/orgtool/disable-client.ts')],
+  [
+    'orgtool activate-client',
+    'approve a client that asks for it',
+    () => import('./commands/orgtool/activate-client.ts'),
+  ],
+  ['orgtool list-clients', 'list the clients', () => import('./commands/orgtool/list-clients.ts')],
+  [
+    'orgtool remove-contact',
+    'take an administrator off an organization',
+    () => import('./commands/orgtool/remove-contact.ts'),
+  ],
+  [
+    'orgtool disable',
+    'stop an organization and all its clients',
+    () => import('./commands/orgtool/disable.ts'),
+  ],
+  ['orgtool enable', 'let an organization’s clients in again', () => import('./commands/orgtool/enable.ts')],
+  [
+    'orgtool remove',
+    'remove an organization that has no clients',
+    () => import('./commands/orgtool/remove.ts'),
+  ],
+  ['backup', 'write a backup set', () => import('./commands/backup.ts')],
+  ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
+  ['config', 'keytrustee.conf'],
+  ['config show', 'what it says', () => import('./commands/config/show.ts')],
+  ['config check', 'every fault of it', () => import('./commands/config/check.ts')],
+];
+
+/** The names that the program goes by, and the words that each stands for. */
+export const PROGRAMS: Record<string, string[]> = {
+  ktadmin: [],
+  'keytrustee-orgtool': ['orgtool'],
+  ktbackup: ['backup'],
+  'keytrustee-server': ['serve'],
+  keytrustee: ['client'],
+};
+
+/** The command tree. */
+export function commandTree(): CommandNode {
+  const root: CommandNode = { name: 'ktadmin', summary: 'administer a Key Trustee Server', children: [] };
+  for (const [words, summary, load] of COMMANDS) {
+    const path = words.split(' ');
+    const name = path.pop() ?? '';
+    let place: CommandNode | undefined = root;
+    for (const word of path) place = place?.children.find((child) => child.name === word);
+    place?.children.push({ name, summary, children: [], ...(load === undefined ? {} : { load }) });
+  }
+  return root;
+}
