@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { inject, onTestFinished } from 'vitest';
+
+export const world = inject('world');
+export const isRoot = process.getuid?.() === 0;
+
+/** How a program ended and what it said. */
+export interface Outcome {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  input?: string;
+  cwd?: string;
+  /** Called with the process as soon as it runs, for signals. */
+  started?: (child: { pid: number; kill(signal: NodeJS.Signals): boolean }) => void;
+}
+
+/** The environment of every program under test: nothing of the machine's own. */
+export function baseEnvironment(): Record<string, string> {
+  return {
+    PATH: `${world.bin}:${process.env.PATH ?? ''}`,
+    HOME: join(world.directory, 'home'),
+    KTADMIN_USER: world.account.name,
+    TZ: 'UTC',
+    TERM: 'xterm-256color',
+  };
+}
+
+/** Runs a program to its end; its status is not judged here. */
+export async function run(file: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = spawn(file, args, {
+    env: { ...baseEnvironment(), ...options.env },
+    cwd: options.cwd ?? '/',
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  if (child.pid !== undefined) options.started?.({ pid: child.pid, kill: (signal) => child.kill(signal) });
+  return await new Promise<Outcome>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status, signal) => resolve({ status, signal, ...output }));
+  });
+}
+
+/** Runs the program under one of its names. */
+export function kt(name: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
+  return run(join(world.bin, name), args, options);
+}
+
+/** Runs a program as the service account. */
+export function asAccount(file: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
+  if (!isRoot) return run(file, args, options);
+  const { name } = world.account;
+  return run('setpriv', [`--reuid=${name}`, `--regid=${name}`, '--init-groups', file, ...args], options);
+}
+
+/** stderr without the line that only root sees. */
+export function withoutDrop(stderr: string): string {
+  return stderr.replace(`Dropped privileges to ${world.account.name}\n`, '');
+}
+
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** A directory of the service account that is gone when the test has ended. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(world.directory, 't'));
+  if (isRoot) await chown(directory, world.account.uid, world.account.gid);
+  onTestFinished(async () => {
+    await stopClusters(directory);
+    await rm(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
+async function stopClusters(directory: string): Promise<void> {
+  const { readdir } = await import('node:fs/promises');
+  for (const name of ['.', ...(await readdir(directory).catch(() => []))]) {
+    for (const root of [join(directory, name), join(directory, name, 'db')]) {
+      if (existsSync(join(root, 'data', 'postmaster.pid')))
+        await kt('ktadmin', ['db', 'stop', '--pg-rootdir', root]);
+    }
+  }
+}
+
+/** A server of a test's own. */
+export interface TestServer {
+  directory: string;
+  confdir: string;
+  pgRootdir: string;
+  port: number;
+  fingerprint: string;
+  /** Runs `ktadmin ARGS` on it. */
+  ktadmin(args: string[], options?: RunOptions): Promise<Outcome>;
+  orgtool(args: string[], options?: RunOptions): Promise<Outcome>;
+  ktbackup(args: string[], options?: RunOptions): Promise<Outcome>;
+  /** One query by psql, unaligned, without headers. */
+  query(sql: string): Promise<string>;
+}
+
+async function replaceIn(path: string, pairs: [string, string][]): Promise<void> {
+  let text = await readFile(path, 'utf8');
+  for (const [from, to] of pairs) text = text.replaceAll(from, to);
+  await writeFile(path, text);
+}
+
+/** A copy of the template server, its database running unless `start` is false; gone when the test has ended. */
+export async function testServer({ start = true } = {}): Promise<TestServer> {
+  const directory = await temporaryDirectory();
+  const template = join(world.directory, 'template');
+  await run('cp', ['-a', `${template}/.`, directory]);
+  const port = await freePort();
+  const pairs: [string, string][] = [
+    [template, directory],
+    [`port = ${world.port}`, `port = ${port}`],
+    [`"DB_PORT": ${world.port}`, `"DB_PORT": ${port}`],
+  ];
+  const confdir = join(directory, '.keytrustee');
+  const pgRootdir = join(directory, 'db');
+  await replaceIn(join(confdir, 'keytrustee.conf'), pairs);
+  await replaceIn(join(pgRootdir, 'postgresql.conf'), pairs);
+  const configuration = JSON.parse(await readFile(join(confdir, 'keytrustee.conf'), 'utf8')) as Record<
+    string,
+    string
+  >;
+  const call =
+    (name: string) =>
+    (args: string[], options: RunOptions = {}) =>
+      kt(name, args, { ...options, env: { KEYTRUSTEE_CONFDIR: confdir, ...options.env } });
+  const server: TestServer = {
+    directory,
+    confdir,
+    pgRootdir,
+    port,
+    fingerprint: configuration.LOCAL_FINGERPRINT ?? '',
+    ktadmin: call('ktadmin'),
+    orgtool: call('keytrustee-orgtool'),
+    ktbackup: call('ktbackup'),
+    async query(sql) {
+      const answer = await call('ktadmin')(['db', 'psql', '--', '-X', '-A', '-t', '-c', sql]);
+      if (answer.status !== 0) throw new Error(answer.stderr);
+      return answer.stdout.trim();
+    },
+  };
+  if (start) {
+    const started = await server.ktadmin(['db', 'start']);
+    if (started.status !== 0) throw new Error(started.stderr);
+  }
+  return server;
+}
+
+/** SHA-256 of every file below a directory, as `sha256sum` prints them, sorted. */
+export async function checksums(directory: string): Promise<string> {
+  const listed = await run('find', [directory, '-type', 'f', '-exec', 'sha256sum', '{}', '+']);
+  return listed.stdout.split('\n').toSorted().join('\n');
+}
+
+/** A backup set's directory that the service account owns. */
+export async function ownedDirectory(parent: string, name: string): Promise<string> {
+  const directory = join(parent, name);
+  await mkdir(directory, { mode: 0o700, recursive: true });
+  if (isRoot) await chown(directory, world.account.uid, world.account.gid);
+  return directory;
+}
+
+/** Waits until a condition holds; fails after half a minute. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const limit = Date.now() + 30_000;
+  while (!(await condition())) {
+    if (Date.now() > limit) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
