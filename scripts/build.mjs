@@ -1,7 +1,7 @@
 // Builds dist/ from src/: ES modules with shared chunks, so that a command loads only what it uses
 // (hazard: hundreds of small files cost every start 30 ms and more).
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -32,7 +32,9 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   loader: { '.sql': 'text' },
-  external: ['node-pg-migrate', 'pg-native', '@peculiar/x509', 'reflect-metadata'],
+  // The migration library would load a compiler for migrations in TypeScript, which makes a directory in /tmp; ours are SQL.
+  alias: { jiti: './scripts/no-compiler.mjs' },
+  external: ['pg-native', '@peculiar/x509', 'reflect-metadata'],
   define: { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) },
   // Bundled CommonJS packages expect these names.
   banner: {
@@ -47,5 +49,8 @@ await build({
   logLevel: 'warning',
 });
 // A program that is running meanwhile finds the old build or the new one, never half of it.
-rmSync(join(top, 'dist'), { recursive: true, force: true });
+const previous = join(top, 'dist.previous');
+rmSync(previous, { recursive: true, force: true });
+if (existsSync(join(top, 'dist'))) renameSync(join(top, 'dist'), previous);
 renameSync(next, join(top, 'dist'));
+rmSync(previous, { recursive: true, force: true });
