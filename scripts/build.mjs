@@ -18,6 +18,31 @@ function commit() {
   }
 }
 
+/**
+ * What two libraries do at start and this program never needs: each line was found by profiling (docs/performance.md).
+ * A text that is not found any more ends the build, so that an update of a library cannot undo it unnoticed.
+ */
+const shortcuts = {
+  // To find out whether it runs at Cloudflare, pg touches `Response`, which loads Node's whole HTTP client (20 ms).
+  'pg/lib/stream.js': ['if (isCloudflareRuntime())', 'if (false)'],
+  // Commander can start subcommands as programs; ours never does.
+  'commander/lib/command.js': ["require('node:child_process')", '{}'],
+};
+
+const leaveOut = {
+  name: 'leave-out',
+  setup(build) {
+    for (const [file, [from, to]] of Object.entries(shortcuts)) {
+      const filter = new RegExp(`/node_modules/${file.replaceAll('.', '[.]')}$`);
+      build.onLoad({ filter }, ({ path }) => {
+        const text = readFileSync(path, 'utf8');
+        if (!text.includes(from)) throw new Error(`${file} no longer has: ${from}`);
+        return { contents: text.replace(from, to), loader: 'js' };
+      });
+    }
+  },
+};
+
 const next = join(top, 'dist.next');
 rmSync(next, { recursive: true, force: true });
 await build({
@@ -33,6 +58,7 @@ await build({
   minifyWhitespace: true,
   loader: { '.sql': 'text' },
   // The migration library would load a compiler for migrations in TypeScript, which makes a directory in /tmp; ours are SQL.
+  plugins: [leaveOut],
   alias: { jiti: './scripts/no-compiler.mjs' },
   external: ['pg-native', '@peculiar/x509', 'reflect-metadata'],
   define: { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) },

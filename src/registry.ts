@@ -1,5 +1,4 @@
-import type { CommandNode } from './lib/terminal/assemble.ts';
-import type { Command } from './lib/terminal/command.ts';
+import type { Command, CommandNode } from './lib/terminal/command.ts';
 
 type Loader = () => Promise<{ default: Command }>;
 
@@ -11,7 +10,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['db stop', 'stop it', () => import('./commands/db/stop.ts')],
   ['db restart', 'stop it and start it again', () => import('./commands/db/restart.ts')],
   ['db status', 'whether it runs, and where it is', () => import('./commands/db/status.ts')],
-  ['db psql', 'psql on the server’s database', () => import('./commands/db/psql.ts')],
+  ['db psql', "psql on the server's database", () => import('./commands/db/psql.ts')],
   ['orgtool', 'organizations, their administrators and clients'],
   [
     'orgtool add',
@@ -21,7 +20,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['orgtool list', 'list the organizations as JSON', () => import('./commands/orgtool/list.ts')],
   [
     'orgtool set-auth',
-    'set an organization’s authorization code',
+    "set an organization's authorization code",
     () => import('./commands/orgtool/set-auth.ts'),
   ],
   [
@@ -46,7 +45,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
     'stop an organization and all its clients',
     () => import('./commands/orgtool/disable.ts'),
   ],
-  ['orgtool enable', 'let an organization’s clients in again', () => import('./commands/orgtool/enable.ts')],
+  ['orgtool enable', "let an organization's clients in again", () => import('./commands/orgtool/enable.ts')],
   [
     'orgtool remove',
     'remove an organization that has no clients',
@@ -68,15 +67,35 @@ export const PROGRAMS: Record<string, string[]> = {
   keytrustee: ['client'],
 };
 
+/** The manual pages of the topics that have their own. */
+const MANUALS: Record<string, string> = {
+  orgtool: 'keytrustee-orgtool',
+  backup: 'ktbackup',
+  config: 'keytrustee.conf',
+};
+
+const FIRST_STEPS = [
+  'ktadmin init --external-address kts01.example.com',
+  'ktadmin db start',
+  'ktadmin orgtool add -n disaster-recov -c finn@example.com',
+  "ktadmin backup --gpg-recipient='John Doe' --output /mnt/safe",
+];
+
 /** The command tree. */
 export function commandTree(): CommandNode {
-  const root: CommandNode = { name: 'ktadmin', summary: 'administer a Key Trustee Server', children: [] };
+  const root: CommandNode = {
+    name: 'ktadmin',
+    summary: 'administer a Key Trustee Server',
+    children: [],
+    examples: FIRST_STEPS,
+  };
   for (const [words, summary, load] of COMMANDS) {
     const path = words.split(' ');
     const name = path.pop() ?? '';
     let place: CommandNode | undefined = root;
     for (const word of path) place = place?.children.find((child) => child.name === word);
-    place?.children.push({ name, summary, children: [], ...(load === undefined ? {} : { load }) });
+    const manual = MANUALS[words.split(' ')[0] ?? ''] ?? 'ktadmin';
+    place?.children.push({ name, summary, children: [], manual, ...(load === undefined ? {} : { load }) });
   }
   return root;
 }

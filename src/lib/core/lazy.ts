@@ -21,12 +21,15 @@ const loaders = {
 
 type Loaders = typeof loaders;
 
+/** The name of a library that is loaded late. */
+export type Library = keyof Loaders;
+
 /** Loads one library: `const { execa } = await load('execa')`. */
-export function load<Name extends keyof Loaders>(name: Name): ReturnType<Loaders[Name]> {
+export function load<Name extends Library>(name: Name): ReturnType<Loaders[Name]> {
   return loaders[name]() as ReturnType<Loaders[Name]>;
 }
 
-/** Loads every library, so that none has to be read from disk later. */
-export async function loadAll(): Promise<void> {
-  await Promise.all(Object.values(loaders).map((loader) => loader()));
+/** Loads libraries, every one of them unless some are named, so that none has to be read from disk later. */
+export async function loadAll(names = Object.keys(loaders) as Library[]): Promise<void> {
+  await Promise.all(names.map((name) => loaders[name]()));
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Account } from './account.ts';
 import { isRoot } from './account.ts';
 import { failure } from './errors.ts';
-import { loadAll } from './lazy.ts';
+import { type Library, loadAll } from './lazy.ts';
 
 /** The declarations of Node 20 lack this one. */
 type Initgroups = typeof process & { initgroups(user: string, extraGroup: number): void };
@@ -24,12 +24,13 @@ function readableAs(account: Account, path: string): boolean {
 
 /**
  * Makes this process, which root started, an account's own, for good: groups, group, user, in that order, and reads
- * back that there is no way home. Where the account cannot read the program's files, all of them are loaded first.
+ * back that there is no way home. Where the account cannot read the program's files, the named libraries (all, where none
+ * are named) are loaded first.
  */
-export async function dropPrivileges(account: Account): Promise<void> {
+export async function dropPrivileges(account: Account, libraries?: Library[]): Promise<void> {
   if (!isRoot()) return;
   if (account.uid === 0) throw failure('permission', 'the service account must not be root');
-  if (!readableAs(account, fileURLToPath(import.meta.url))) await loadAll();
+  if (!readableAs(account, fileURLToPath(import.meta.url))) await loadAll(libraries);
   (process as Initgroups).initgroups(account.name, account.gid);
   process.setgid?.(account.gid);
   process.setuid?.(account.uid);

@@ -2,16 +2,9 @@ import { resolve } from 'node:path';
 import { Command as Commander, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_CONFDIR, environment } from '../core/config.ts';
 import { failure, KeyTrusteeError } from '../core/errors.ts';
-import type { Command, Globals, OptionSpec } from './command.ts';
-import { footer } from './help.ts';
-
-/** A place in the command tree. A place can be both a command and a topic with commands below it. */
-export interface CommandNode {
-  name: string;
-  summary: string;
-  load?: () => Promise<{ default: Command }>;
-  children: CommandNode[];
-}
+import type { Command, CommandNode, Globals, OptionSpec } from './command.ts';
+import { type HelpSubject, helpScreen } from './help.ts';
+import type { Typed } from './words.ts';
 
 /** Does what was typed. */
 export type Runner = (
@@ -21,7 +14,21 @@ export type Runner = (
   args: string[],
 ) => Promise<void>;
 
-const GLOBAL_GROUP = 'Options of every command:';
+/** Thrown when the version is asked for. */
+export class VersionWanted extends Error {
+  override name = 'VersionWanted';
+}
+
+/** Thrown when only a topic was named. */
+export class CommandMissing extends Error {
+  override name = 'CommandMissing';
+  readonly help: string;
+
+  constructor(help: string) {
+    super('no command was given');
+    this.help = help;
+  }
+}
 
 function globalOptions(shortConfdir: boolean): Option[] {
   const confdir = shortConfdir ? '-c, --confdir <dir>' : '--confdir <dir>';
@@ -30,9 +37,9 @@ function globalOptions(shortConfdir: boolean): Option[] {
     new Option('--json', 'print the result, or the error, as JSON on stdout'),
     new Option('-q, --quiet', 'print nothing but data and errors'),
     new Option('--verbose', 'print more of what happens'),
-    new Option('--no-input', 'never ask'),
-    new Option('--no-color', 'no colour'),
-  ].map((option) => option.helpGroup(GLOBAL_GROUP));
+    new Option('--no-input', 'never ask, fail instead'),
+    new Option('--no-color', 'print without colour'),
+  ];
 }
 
 function toOption(spec: OptionSpec<unknown>): Option {
@@ -78,65 +85,71 @@ function collectGlobals(leaf: Commander): Globals {
   };
 }
 
-function checkRequired(command: Command, values: Record<string, unknown>): void {
+function checkRequired(command: Command, values: Record<string, unknown>, called: string): void {
   const missing = Object.entries(command.options).filter(
     ([name, spec]) => spec.isRequired && values[name] === undefined,
   );
   if (missing.length === 0) return;
   const flags = missing.map(([, spec]) => spec.flags).join(' and ');
-  throw failure('usage', `missing ${flags}`, 'add --help to see how it is used');
+  throw failure('usage', `missing ${flags}`, `${called} --help shows how it is used`);
 }
 
-function attach(place: Commander, command: Command, run: Runner): void {
+function attach(place: Commander, command: Command, called: string, run: Runner): void {
   if (command.words !== undefined) place.arguments(command.words);
   for (const spec of Object.values(command.options)) place.addOption(toOption(spec));
-  place.addHelpText('after', footer(command.examples));
   place.action(async () => {
     const own = place.opts();
     const values = Object.fromEntries(
       Object.entries(command.options).map(([name, spec]) => [name, own[name] ?? spec.fallback]),
     );
-    checkRequired(command, values);
+    checkRequired(command, values, called);
     await run(command, values, collectGlobals(place), place.args);
   });
 }
 
-async function build(node: CommandNode, words: string[], run: Runner): Promise<Commander> {
-  const place = new Commander(node.name).description(node.summary);
-  place.exitOverride().helpOption('-h, --help', 'print this').enablePositionalOptions();
-  place.configureOutput({ outputError: () => undefined });
-  const [word, ...rest] = words;
-  const next = node.children.find((child) => child.name === word);
-  const command = next === undefined ? (await node.load?.())?.default : undefined;
-  if (command !== undefined) attach(place, command, run);
-  for (const option of globalOptions(command?.shortConfdir === true)) place.addOption(option);
-  for (const child of node.children) {
-    const below =
-      child === next ? await build(child, rest, run) : new Commander(child.name).description(child.summary);
-    place.addCommand(below);
-  }
-  if (node.children.length === 0) place.helpCommand(false);
-  return place;
+/** The parser names an unknown option as it was typed, with its value, which may be a secret: the value is cut off. */
+function hideValuesOfUnknownOptions(place: Commander): void {
+  const parser = place as unknown as { unknownOption(flag: string): void };
+  const report = parser.unknownOption.bind(parser);
+  parser.unknownOption = (flag) =>
+    report(flag.startsWith('--') ? flag.replace(/=.*$/s, '') : flag.slice(0, 2));
 }
 
-const GLOBAL_FLAGS = new Set(['--json', '-q', '--quiet', '--verbose', '--no-input', '--no-color']);
+function commonParts(place: Commander, subject: Omit<HelpSubject, 'globals'>): void {
+  const globals = globalOptions(subject.command?.shortConfdir === true);
+  for (const option of globals) place.addOption(option);
+  place.addOption(new Option('--version').hideHelp()).on('option:version', () => {
+    throw new VersionWanted();
+  });
+  place.exitOverride().helpOption('-h, --help').helpCommand(false).enablePositionalOptions();
+  place.configureOutput({ outputError: () => undefined });
+  const rows = globals.map(({ flags, description }): [string, string] => [flags, description]);
+  place.configureHelp({ formatHelp: (_, helper) => helpScreen({ ...subject, globals: rows }, helper) });
+  hideValuesOfUnknownOptions(place);
+}
 
-/** The words that name the command: they come first, and only options of every command stand before or between them. */
-function wordsOf(argv: string[]): string[] {
-  const words: string[] = [];
-  for (let index = 0; index < argv.length; index += 1) {
-    const word = argv[index] ?? '';
-    if (word === '--confdir' || word === '-c') index += 1;
-    else if (!word.startsWith('-')) words.push(word);
-    else if (!GLOBAL_FLAGS.has(word) && !word.startsWith('--confdir=')) break;
+async function build(node: CommandNode, typed: Typed, depth: number, run: Runner): Promise<Commander> {
+  const place = new Commander(node.name);
+  const next = node.children.find((child) => child.name === typed.path[depth]);
+  const command = next === undefined ? (await node.load?.())?.default : undefined;
+  const called = [typed.root, ...typed.path.slice(0, depth)].join(' ');
+  if (command !== undefined) attach(place, command, called, run);
+  else if (next === undefined && typed.next === undefined) {
+    place.action(() => {
+      throw new CommandMissing(place.helpInformation());
+    });
   }
-  return words;
+  commonParts(place, { node, called, command, isRoot: called === 'ktadmin' });
+  for (const child of node.children) {
+    place.addCommand(child === next ? await build(child, typed, depth + 1, run) : new Commander(child.name));
+  }
+  return place;
 }
 
 /**
  * Makes the parser of a command line: the whole tree by name, and of the one command that was typed also its options, so
  * that no other command's module is loaded.
  */
-export async function assemble(root: CommandNode, argv: string[], run: Runner): Promise<Commander> {
-  return build(root, wordsOf(argv), run);
+export async function assemble(root: CommandNode, typed: Typed, run: Runner): Promise<Commander> {
+  return build(root, typed, 0, run);
 }

@@ -1,6 +1,19 @@
 import type { Account } from '../core/account.ts';
 import type { Settings } from '../core/configuration.ts';
+import type { Library } from '../core/lazy.ts';
 import type { Terminal } from './terminal.ts';
+
+/** A place in the command tree. A place can be both a command and a topic with commands below it. */
+export interface CommandNode {
+  name: string;
+  summary: string;
+  load?: () => Promise<{ default: Command }>;
+  children: CommandNode[];
+  /** Lines for the help screen of a topic; a command has its own. */
+  examples?: string[];
+  /** The manual page, where it is not `ktadmin`. */
+  manual?: string;
+}
 
 /** One option of a command. Its key in `options` is the long flag in camel case. */
 export interface OptionSpec<T> {
@@ -86,6 +99,13 @@ export interface Context {
   args: string[];
 }
 
+/** Who owns the configuration that a command works on, seen by the caller before it becomes that account. */
+export interface Caller {
+  account: Account;
+  confdir: string;
+  terminal: Terminal;
+}
+
 /** A command in the form in which it is assembled and run. */
 export interface Command {
   options: OptionSpecs;
@@ -96,12 +116,17 @@ export interface Command {
   shortConfdir?: boolean;
   /** Log lines: `dated` as keytrustee-orgtool writes them, `short` as ktadmin does. */
   logForm?: 'dated' | 'short';
+  /**
+   * The libraries that it uses once root has become the service account; without it, all. Root loads them beforehand
+   * where that account cannot read the program's files, and then each of the others would cost the start for nothing.
+   */
+  libraries?: Library[];
   /** What must be done as the caller, before privileges are dropped to the account that owns the configuration. */
-  asCaller?: (values: never, owner: { account: Account; confdir: string }) => Promise<void>;
+  asCaller?: (values: never, caller: Caller) => Promise<unknown>;
   run:
     | {
         needs: 'settings';
-        work: (values: never, context: Context & { settings: Settings }) => Promise<unknown>;
+        work: (values: never, context: Context & { settings: Settings }, prepared: never) => Promise<unknown>;
       }
     | { needs: 'nothing'; work: (values: never, context: Context) => Promise<unknown> };
   /** Prints the result for people; with `--json` the result itself is printed. */
@@ -114,14 +139,22 @@ interface Shared<O extends OptionSpecs, R> {
   examples: string[];
   shortConfdir?: boolean;
   logForm?: 'dated' | 'short';
+  libraries?: Library[];
   print?: (result: R, terminal: Terminal) => void | Promise<void>;
 }
 
-/** A command on an initialized server: it runs as the account that owns the configuration, with the settings read. */
-export function command<const O extends OptionSpecs, R>(
+/**
+ * A command on an initialized server: it runs as the account that owns the configuration, with the settings read. What
+ * `asCaller` returns is handed to `run`.
+ */
+export function command<const O extends OptionSpecs, R, P = void>(
   definition: Shared<O, R> & {
-    asCaller?: (values: OptionValues<O>, owner: { account: Account; confdir: string }) => Promise<void>;
-    run: (values: OptionValues<O>, context: Context & { settings: Settings }) => Promise<R>;
+    asCaller?: (values: OptionValues<O>, caller: Caller) => Promise<P>;
+    run: (
+      values: OptionValues<O>,
+      context: Context & { settings: Settings },
+      prepared: NoInfer<P>,
+    ) => Promise<R>;
   },
 ): Command {
   return { ...definition, run: { needs: 'settings', work: definition.run } } as Command;

@@ -1,28 +1,32 @@
 import { type Account, isRoot } from '../core/account.ts';
-import { readConfiguration, type Settings } from '../core/configuration.ts';
+import { readConfiguration } from '../core/configuration.ts';
+import type { Library } from '../core/lazy.ts';
 import { ownerOf } from '../core/ownership.ts';
 import { dropPrivileges } from '../core/privileges.ts';
 import type { Command, Context } from './command.ts';
 import { sudoLine } from './sudo.ts';
-import type { Terminal } from './terminal.ts';
+import { hasColor, type Terminal } from './terminal.ts';
 
 /** Becomes the service account where root called, and says so. */
-export async function become(account: Account, terminal: Terminal): Promise<void> {
+export async function become(account: Account, terminal: Terminal, libraries?: Library[]): Promise<void> {
   if (!isRoot()) return;
-  await dropPrivileges(account);
+  // An error may yet have to be told in red.
+  const needed =
+    libraries !== undefined && hasColor(process.stderr, true) ? [...libraries, 'chalk' as const] : libraries;
+  await dropPrivileges(account, needed);
   terminal.notice(`Dropped privileges to ${account.name}`);
 }
 
-/** Finds the owner of the configuration directory, becomes it, and reads the configuration. */
-async function openSettings(
-  context: Context,
-  asCaller?: (owner: { account: Account; confdir: string }) => Promise<void>,
-): Promise<Settings> {
+/** Runs a command that needs a server: as its caller first, then as the owner of the configuration, with the settings. */
+async function runOnServer(command: Command, values: never, context: Context): Promise<unknown> {
+  if (command.run.needs !== 'settings') return undefined;
   const { confdir } = context.globals;
+  const { terminal } = context;
   const account = await ownerOf(confdir, sudoLine);
-  await asCaller?.({ account, confdir });
-  await become(account, context.terminal);
-  return { confdir, account, configuration: await readConfiguration(confdir) };
+  const prepared = await command.asCaller?.(values, { account, confdir, terminal });
+  await become(account, terminal, command.libraries);
+  const settings = { confdir, account, configuration: await readConfiguration(confdir) };
+  return command.run.work(values, { ...context, settings }, prepared as never);
 }
 
 /** Runs a command with its values and prints its result. */
@@ -35,13 +39,7 @@ export async function execute(
   const result =
     command.run.needs === 'nothing'
       ? await command.run.work(typed, context)
-      : await command.run.work(typed, {
-          ...context,
-          settings: await openSettings(
-            context,
-            (owner) => command.asCaller?.(typed, owner) ?? Promise.resolve(),
-          ),
-        });
+      : await runOnServer(command, typed, context);
   if (result === undefined) return;
   if (context.globals.json) await context.terminal.write(`${JSON.stringify(result, null, 2)}\n`);
   else await command.print?.(result as never, context.terminal);

@@ -1,4 +1,5 @@
-import { isReaderGone, type Terminal } from './terminal.ts';
+import { isReaderGone } from './output.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Thrown when nobody reads any more: not an error, only the end. */
 export class ReaderGone extends Error {

@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import type { Ora } from 'ora';
 import { environment } from '../core/config.ts';
 import { load } from '../core/lazy.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { logTime } from '../core/time.ts';
+import { write } from './output.ts';
 
 /** How a command meets a person or a script: data on stdout, everything else on stderr. */
 export interface Terminal extends Reporter {
@@ -34,28 +34,6 @@ export function hasColor(stream: NodeJS.WriteStream, wanted: boolean): boolean {
   if (environment.forceColor !== undefined)
     return environment.forceColor !== '0' && environment.forceColor !== 'false';
   return environment.term !== 'dumb' && stream.isTTY === true;
-}
-
-let readerGone = false;
-
-/** Must be called once: a reader such as `head -1` that ends early is no error of ours. */
-export function watchOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      if (stream === process.stdout) readerGone = true;
-    });
-  }
-}
-
-/** Whether the reader of stdout has gone away, so that producing more is of no use. */
-export function isReaderGone(): boolean {
-  return readerGone;
-}
-
-async function write(text: string): Promise<void> {
-  if (readerGone || process.stdout.write(text)) return;
-  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
 }
 
 /** Makes the terminal of one run. */

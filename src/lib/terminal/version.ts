@@ -2,11 +2,9 @@
 export const PROGRAM = `ktadmin ${__VERSION__}`;
 
 /** What `--version` says: of the program, and of what it runs on. */
-export function versionInfo() {
-  return {
-    version: __VERSION__,
-    commit: __COMMIT__,
-    node: process.versions.node,
-    openssl: process.versions.openssl,
-  };
+export function versionText(json: boolean): string {
+  const { node, openssl } = process.versions;
+  const info = { version: __VERSION__, commit: __COMMIT__, node, openssl };
+  const text = `${PROGRAM} (commit ${info.commit}, node ${node}, openssl ${openssl})`;
+  return `${json ? JSON.stringify(info) : text}\n`;
 }

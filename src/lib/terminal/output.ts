@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+
+let readerGone = false;
+
+/**
+ * Must be called once. A reader such as `head -1` that ends early is no error of ours; a full disk under a redirected
+ * stdout is one.
+ */
+export function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    const isFirst = !readerGone;
+    readerGone = true;
+    if (error.code === 'EPIPE' || !isFirst) return;
+    process.exitCode = 1;
+    const reason = error.code === 'ENOSPC' ? 'no space left on device' : error.message;
+    process.stderr.write(`ktadmin: error: standard output: ${reason}\n`);
+  });
+  process.stderr.on('error', () => undefined);
+}
+
+/** Whether the reader of stdout has gone away, so that producing more is of no use. */
+export function isReaderGone(): boolean {
+  return readerGone;
+}
+
+/** Writes data to stdout; waits where the reader is slow, and no longer than there is one. */
+export async function write(text: string): Promise<void> {
+  if (readerGone || process.stdout.write(text)) return;
+  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
+}
