@@ -33,10 +33,16 @@ function nonEmpty(name: string): string | undefined {
   return value === undefined || value === '' ? undefined : value;
 }
 
+/** Where programs are looked for: PATH, and the system directories, which PATH lacks under cron and after a plain `su`. */
+export function searchPath(): string[] {
+  const system = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  return [...new Set([...environment.path.split(':').filter((place) => place !== ''), ...system])];
+}
+
 /** The environment of every child process: small and the same everywhere, so that cron and a terminal behave alike. */
 export function childEnvironment(home: string): Record<string, string> {
   return {
-    PATH: environment.path,
+    PATH: searchPath().join(':'),
     HOME: home,
     LC_ALL: 'C.UTF-8',
     ...(environment.timezone === undefined ? {} : { TZ: environment.timezone }),

@@ -5,26 +5,35 @@ import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT } from './config.ts';
 import { errorCode, failure } from './errors.ts';
 import { lstatOrNothing, writeAtomically } from './files.ts';
 
-const port = z.number().check(z.int(), z.minimum(1), z.maximum(65535));
-const absolutePath = z.string().check(z.regex(/^\//, 'must be an absolute path'));
+const PORT_RULE = 'must be a whole number from 1 to 65535, without quotes';
+const port = z
+  .number(PORT_RULE)
+  .check(z.int(PORT_RULE), z.minimum(1, PORT_RULE), z.maximum(65535, PORT_RULE));
+
+function text(pattern: RegExp, rule: string) {
+  return z.string(rule).check(z.regex(pattern, rule));
+}
+
+const absolutePath = text(/^\//, 'must be an absolute path');
+const PASSWORD_SCRIPT_RULE = 'must be a command of 1 to 4096 characters';
 
 /**
  * `keytrustee.conf`: one JSON object. `LOCAL_FINGERPRINT` and `SSL_*` are the original product's; `DB_PORT` is the name
  * its 3.x line had; `EXTERNAL_ADDRESS`, `PORT` and `PG_ROOTDIR` are our own, because the product's names are not public.
  */
 export const configurationFields = {
-  LOCAL_FINGERPRINT: z
-    .string()
-    .check(z.regex(/^[0-9]+R\/[0-9A-F]{40}$/, 'must look like 4096R/<40 hex digits>')),
-  EXTERNAL_ADDRESS: z
-    .string()
-    .check(z.regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a host name')),
+  LOCAL_FINGERPRINT: text(/^[0-9]+R\/[0-9A-F]{40}$/, 'must look like 4096R/<40 hex digits>'),
+  EXTERNAL_ADDRESS: text(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a host name'),
   PORT: z._default(port, DEFAULT_PORT),
   DB_PORT: z._default(port, DEFAULT_DATABASE_PORT),
   PG_ROOTDIR: absolutePath,
   SSL_CERTIFICATE: absolutePath,
   SSL_PRIVATE_KEY: absolutePath,
-  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
+  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: z.optional(
+    z
+      .string(PASSWORD_SCRIPT_RULE)
+      .check(z.minLength(1, PASSWORD_SCRIPT_RULE), z.maxLength(4096, PASSWORD_SCRIPT_RULE)),
+  ),
 };
 
 const configurationSchema = z.looseObject(configurationFields);
@@ -41,14 +50,15 @@ export interface Settings {
   configuration: Configuration;
 }
 
-function problem(path: string, issues: { path: PropertyKey[]; message: string }[]): Error {
-  const [first] = issues;
-  const where = first === undefined || first.path.length === 0 ? '' : ` ${first.path.join('.')}:`;
-  return failure(
-    'failed',
-    `${path}:${where} ${first?.message ?? 'is not valid'}`,
-    'ktadmin config check lists every fault',
-  );
+interface Issue {
+  path: PropertyKey[];
+  message: string;
+}
+
+/** One line on a wrong value. The value itself is left out: it may be a secret. */
+function describeIssue({ path, message }: Issue, raw: Record<string, unknown>): string {
+  const key = path.join('.');
+  return key in raw ? `${key} ${message}` : `${key} is missing: it ${message}`;
 }
 
 /** Reads `keytrustee.conf` as it is written, without looking at its values. */
@@ -67,20 +77,23 @@ export async function readRawConfiguration(confdir: string): Promise<Record<stri
   return parseConfigurationText(path, await readFile(path, 'utf8'));
 }
 
-/** Parses the text of a `keytrustee.conf` into an object whose values have not been looked at. */
+/**
+ * Parses the text of a `keytrustee.conf` into an object whose values have not been looked at. The parser's own words are
+ * left out of the error: they quote the file, which may hold a password.
+ */
 export function parseConfigurationText(path: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
+  } catch {
     throw failure(
       'failed',
-      `${path} is not JSON: ${(error as Error).message}`,
-      'mend the file, or restore it from a backup',
+      `${path} is not JSON`,
+      `python3 -m json.tool ${path} shows where; mend it, or take it out of a backup`,
     );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw failure('failed', `${path} must hold one JSON object`);
+    throw failure('failed', `${path} does not hold one JSON object`, 'mend it, or take it out of a backup');
   }
   return value as Record<string, unknown>;
 }
@@ -88,16 +101,15 @@ export function parseConfigurationText(path: string, text: string): Record<strin
 /** Checks a configuration's values and fills in the defaults. */
 export function parseConfiguration(path: string, raw: Record<string, unknown>): Configuration {
   const parsed = configurationSchema.safeParse(raw);
-  if (!parsed.success) throw problem(path, parsed.error.issues);
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues.map((issue) => describeIssue(issue, raw));
+  throw failure('failed', `${path}: ${first}`, 'ktadmin config check lists every fault');
 }
 
-/** Every fault of a configuration, one line each: wrong values and unknown keys. */
+/** Every wrong value of a configuration, one line each. */
 export function configurationFaults(raw: Record<string, unknown>): string[] {
   const parsed = configurationSchema.safeParse(raw);
-  return parsed.success
-    ? []
-    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  return parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, raw));
 }
 
 /** Keys that this version does not know: a misspelling, or another version's. */

@@ -82,6 +82,11 @@ export async function makePrivateDirectory(
   return missing;
 }
 
+/** Removes a directory and what is in it, also where a child that is being ended still writes its last files there. */
+async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+}
+
 /** Runs work in a directory of its own beside its final place and removes the directory afterwards, however it ended. */
 export async function withStagingDirectory<T>(
   parent: string,
@@ -93,14 +98,19 @@ export async function withStagingDirectory<T>(
   try {
     return await work(directory);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await removeTree(directory);
   }
 }
 
-/** Removes what a killed run left in a directory: entries whose names begin with a prefix that only unfinished work has. */
-export async function sweep(directory: string, prefix: string): Promise<void> {
+/**
+ * Removes what a killed run left in a directory: entries whose names begin with a prefix that only unfinished work has.
+ * Where other runs may be at work too, `age` (milliseconds) spares what is younger.
+ */
+export async function sweep(directory: string, prefix: string, age = 0): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name.startsWith(prefix)) await rm(join(directory, name), { recursive: true, force: true });
+    if (!name.startsWith(prefix)) continue;
+    const stats = await lstatOrNothing(join(directory, name));
+    if (stats !== undefined && Date.now() - stats.mtimeMs >= age) await removeTree(join(directory, name));
   }
 }
 

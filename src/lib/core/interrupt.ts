@@ -25,10 +25,23 @@ export function interrupt(signal: NodeJS.Signals): Interrupted {
   return interruption.reason as Interrupted;
 }
 
+let keyboardIsOthers = false;
+
+/** Leaves Ctrl-C to a program that runs on this process's own terminal, as long as `work` runs. */
+export async function withoutKeyboardInterrupt<T>(work: () => Promise<T>): Promise<T> {
+  keyboardIsOthers = true;
+  try {
+    return await work();
+  } finally {
+    keyboardIsOthers = false;
+  }
+}
+
 /** Listens for signals; the second one calls `atOnce`, which ends the process without clean-up. */
 export function listenForSignals(atOnce: (status: number) => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      if (signal === 'SIGINT' && keyboardIsOthers) return;
       if (interruption.aborted) atOnce(128 + constants.signals[signal]);
       else interrupt(signal);
     });

@@ -1,47 +1,72 @@
+import type { Stats } from 'node:fs';
 import { type Account, currentAccount, findAccount, isRoot } from './account.ts';
 import { errorCode, failure } from './errors.ts';
 import { lstatOrNothing } from './files.ts';
 
-/**
- * The account that owns a directory and that this process may act as: root may become anybody, everybody else only itself.
- * A directory that others can enter is refused.
- */
-export async function ownerOf(directory: string, sudoLine: (account: string) => string): Promise<Account> {
-  const stats = await lstatOrNothing(directory).catch((error: unknown) => {
-    if (errorCode(error) === 'EACCES')
-      throw failure(
-        'permission',
-        `${directory} cannot be reached by ${currentAccount().name}`,
-        sudoLine('root'),
-      );
-    if (errorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  });
-  if (stats === undefined)
-    throw failure('state', `${directory} does not exist`, `ktadmin init --confdir ${directory}`);
-  if (!stats.isDirectory()) throw failure('conflict', `${directory} is not a directory`);
-  const owner = await findAccount(stats.uid);
+type SudoLine = (account: string) => string;
+
+async function look(directory: string, sudoLine: SudoLine): Promise<Stats | undefined> {
+  try {
+    return await lstatOrNothing(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOTDIR')
+      throw failure('conflict', `${directory} cannot exist: a file is in the way`);
+    if (errorCode(error) !== 'EACCES') throw error;
+    const message = `${directory} cannot be reached by ${currentAccount().name}`;
+    throw failure('permission', message, sudoLine('root'), error);
+  }
+}
+
+function refuseOthers(directory: string, stats: Stats, owner: Account | undefined, sudoLine: SudoLine): void {
   const name = owner?.name ?? `#${stats.uid}`;
   if (!isRoot() && stats.uid !== process.getuid?.()) {
-    throw failure(
-      'permission',
-      `${directory} belongs to ${name}, not to ${currentAccount().name}`,
-      sudoLine(name),
-    );
+    const message = `${directory} belongs to ${name}, not to ${currentAccount().name}`;
+    throw failure('permission', message, sudoLine(name));
   }
-  if (isRoot() && stats.uid === 0) {
+  if (!isRoot()) return;
+  if (stats.uid === 0) {
     throw failure(
       'permission',
       `${directory} belongs to root, and PostgreSQL refuses to run as root`,
-      `chown -R keytrustee:keytrustee ${directory}`,
+      `give it to the service account: chown -R keytrustee: ${directory}`,
     );
   }
-  if ((stats.mode & 0o077) !== 0) {
+  if (owner === undefined) {
     throw failure(
       'permission',
-      `${directory} is open to other accounts (mode ${(stats.mode & 0o7777).toString(8).padStart(4, '0')})`,
-      `chmod 700 ${directory}`,
+      `${directory} belongs to user id ${stats.uid}, and there is no such account`,
+      `give it to the service account: chown -R keytrustee: ${directory}`,
     );
   }
+}
+
+/** Refuses a directory that other accounts can enter. */
+export function refuseOpenDirectory(directory: string, stats: Stats): void {
+  if ((stats.mode & 0o077) === 0) return;
+  const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
+  throw failure(
+    'permission',
+    `${directory} is open to other accounts (mode ${mode})`,
+    `chmod 700 ${directory}`,
+  );
+}
+
+/**
+ * The account that owns a directory and that this process may act as: root may become anybody, everybody else only itself.
+ * A directory that others can enter is refused. `makeIt` is the command that makes a missing one.
+ */
+export async function ownerOf(
+  directory: string,
+  sudoLine: SudoLine,
+  makeIt = `ktadmin init --confdir ${directory}`,
+): Promise<Account> {
+  const stats = await look(directory, sudoLine);
+  if (stats === undefined) throw failure('state', `${directory} does not exist`, makeIt);
+  if (stats.isSymbolicLink())
+    throw failure('conflict', `${directory} is a symbolic link`, 'name the directory that it points to');
+  if (!stats.isDirectory()) throw failure('conflict', `${directory} is not a directory`);
+  const owner = await findAccount(stats.uid);
+  refuseOthers(directory, stats, owner, sudoLine);
+  refuseOpenDirectory(directory, stats);
   return owner ?? currentAccount();
 }

@@ -1,8 +1,9 @@
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Options } from 'execa';
-import { childEnvironment, environment } from './config.ts';
+import { childEnvironment } from './config.ts';
 import { failure } from './errors.ts';
-import { interruption } from './interrupt.ts';
+import { interruption, withoutKeyboardInterrupt } from './interrupt.ts';
 import { load } from './lazy.ts';
 
 /** How a child is started. Secrets go in by `input` or a descriptor, never as an argument. */
@@ -146,13 +147,6 @@ export async function startDaemon(
   return { pid: child.pid, exited: child.then((raw) => raw.exitCode ?? null) };
 }
 
-/** Finds a program on PATH and in the system directories that PATH of an ordinary account often lacks. */
-export function searchPath(): string[] {
-  return [
-    ...new Set([...environment.path.split(':'), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']),
-  ];
-}
-
 /** Runs a program on this process's own terminal and returns its exit status. Ctrl-C is the program's own affair. */
 export async function runInteractively(file: string, args: string[], home: string): Promise<number> {
   const { execa } = await load('execa');
@@ -162,10 +156,9 @@ export async function runInteractively(file: string, args: string[], home: strin
     env: childEnvironment(home),
     cwd: process.cwd(),
     stdio: 'inherit',
+    cancelSignal: interruption,
   };
-  const ignore = () => undefined;
-  process.on('SIGINT', ignore);
-  const result = (await execa(file, args, options)) as RawResult;
-  process.off('SIGINT', ignore);
-  return result.exitCode ?? 1;
+  const result = await withoutKeyboardInterrupt(async () => (await execa(file, args, options)) as RawResult);
+  const { status, signal } = toResult(result, file);
+  return status ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
 }
