@@ -1,5 +1,4 @@
-import { migrate } from '../../lib/database/migrations.ts';
-import { startServer, stopServer } from '../../lib/database/server.ts';
+import { restartCurrent } from '../../lib/database/start.ts';
 import { openCluster } from '../../lib/terminal/cluster.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
 import { pgRootdir } from '../../lib/terminal/options.ts';
@@ -11,11 +10,8 @@ export default bareCommand({
   examples: ['ktadmin db restart'],
   async run(values, context) {
     const { cluster, account } = await openCluster(values.pgRootdir, context);
-    await context.terminal.step('restarting PostgreSQL', async () => {
-      await stopServer(cluster, account);
-      await startServer(cluster, account);
-    });
-    const migrations = await migrate(cluster);
+    const restart = () => restartCurrent(cluster, account);
+    const { migrations } = await context.terminal.step('restarting PostgreSQL', restart);
     for (const name of migrations) context.terminal.notice(`applied migration ${name}`);
     context.terminal.notice(`PostgreSQL runs on port ${cluster.port}`);
     return { running: true, started: true, port: cluster.port, migrations };

@@ -1,6 +1,5 @@
 import { waitForServer } from '../../lib/database/foreground.ts';
-import { migrate } from '../../lib/database/migrations.ts';
-import { startServer } from '../../lib/database/server.ts';
+import { startCurrent } from '../../lib/database/start.ts';
 import { openCluster } from '../../lib/terminal/cluster.ts';
 import { bareCommand, flag } from '../../lib/terminal/command.ts';
 import { pgRootdir } from '../../lib/terminal/options.ts';
@@ -10,22 +9,25 @@ export default bareCommand({
   logForm: 'short',
   options: {
     pgRootdir,
-    foreground: flag('--foreground', 'stay until the server ends, for a service manager'),
+    foreground: flag(
+      '--foreground',
+      'stay until the server ends, for a service manager; SIGTERM stops it, with status 0',
+    ),
     background: flag('--background', 'return when the server answers (this is the default)').hidden(),
   },
   examples: ['ktadmin db start', 'ktadmin db --start --pg-rootdir /var/lib/keytrustee/db --background'],
   async run(values, context) {
     const { terminal } = context;
     const { cluster, account } = await openCluster(values.pgRootdir, context);
-    const server = await terminal.step('starting PostgreSQL', () => startServer(cluster, account));
-    const migrations = await migrate(cluster);
+    const start = () => startCurrent(cluster, account);
+    const { server, migrations } = await terminal.step('starting PostgreSQL', start);
     for (const name of migrations) terminal.notice(`applied migration ${name}`);
     terminal.notice(
       server === undefined
         ? `PostgreSQL was running already on port ${cluster.port}`
         : `PostgreSQL runs on port ${cluster.port}`,
     );
-    if (values.foreground) await waitForServer(cluster, account, server);
+    if (values.foreground) return await waitForServer(cluster, server);
     return { running: true, started: server !== undefined, port: cluster.port, migrations };
   },
 });

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { environment } from '../core/config.ts';
+import { environment, searchPath } from '../core/config.ts';
 import { failure } from '../core/errors.ts';
-import { run, searchPath } from '../core/process.ts';
+import { checkInterruption } from '../core/interrupt.ts';
+import { run } from '../core/process.ts';
 
 /** PostgreSQL's programs, all of one directory and so of one version. */
 export interface PostgresBinaries {
@@ -12,6 +13,9 @@ export interface PostgresBinaries {
   /** As the server says it, for people: `15.18 (Debian 15.18-0+deb12u1)`. */
   version: string;
 }
+
+/** The oldest version that knows every setting we write (`log_parameter_max_length` came with 13). */
+const OLDEST = 13;
 
 const NEEDED = ['postgres', 'initdb', 'pg_ctl', 'psql', 'pg_dump'];
 
@@ -55,50 +59,69 @@ async function isComplete(directory: string): Promise<boolean> {
 
 async function inspect(directory: string): Promise<PostgresBinaries | undefined> {
   if (!(await isComplete(directory))) return undefined;
-  const answer = await run(join(directory, 'postgres'), ['--version'], { timeout: 5000 });
-  const version = /PostgreSQL\) (.*)/.exec(answer.stdout)?.[1];
+  // A program for another machine, or one whose libraries are missing, is as good as none.
+  const answer = await run(join(directory, 'postgres'), ['--version'], { timeout: 5000 }).catch(
+    () => undefined,
+  );
+  checkInterruption();
+  const version = /PostgreSQL\) (.*)/.exec(answer?.stdout ?? '')?.[1];
   const major = Number.parseInt(version ?? '', 10);
   return version === undefined || Number.isNaN(major) ? undefined : { directory, major, version };
 }
 
+async function candidates(): Promise<Set<string>> {
+  if (environment.pgBindir !== undefined) return new Set(environment.pgBindir.split(delimiter));
+  return new Set([
+    ...(await versionedDirectories()),
+    ...(await configuredDirectory()),
+    '/usr/local/pgsql/bin',
+    ...searchPath(),
+  ]);
+}
+
 /**
  * Finds PostgreSQL's programs by looking: `PG_BINDIR` alone where it is set, else the usual directories (newest first),
- * what `pg_config` names, and PATH. `major` asks for the version that made a data directory.
+ * what `pg_config` names, and PATH. `major` asks for the version that made a data directory. Versions before 13 do not count.
  */
 export async function findPostgres(major?: number): Promise<PostgresBinaries> {
-  const candidates =
-    environment.pgBindir !== undefined
-      ? environment.pgBindir.split(delimiter)
-      : [
-          ...(await versionedDirectories()),
-          ...(await configuredDirectory()),
-          '/usr/local/pgsql/bin',
-          ...searchPath(),
-        ];
   const seen: PostgresBinaries[] = [];
-  for (const directory of new Set(candidates)) {
+  for (const directory of await candidates()) {
     const found = await inspect(directory);
-    if (found !== undefined && (major === undefined || found.major === major)) return found;
-    if (found !== undefined) seen.push(found);
+    if (found === undefined) continue;
+    if (found.major >= OLDEST && (major === undefined || found.major === major)) return found;
+    seen.push(found);
   }
-  if (environment.pgBindir !== undefined && seen.length === 0) {
-    throw failure(
+  throw seen.length === 0 ? nothingFound() : unsuitable(seen, major);
+}
+
+function nothingFound(): Error {
+  if (environment.pgBindir === undefined) {
+    return failure(
       'notFound',
-      `PG_BINDIR is ${environment.pgBindir}, which lacks ${NEEDED.join(', ')}`,
-      'correct PG_BINDIR, or unset it',
+      'PostgreSQL is not installed (looked for postgres, initdb, pg_ctl, psql and pg_dump)',
+      'apt-get install postgresql (Debian), dnf install postgresql-server postgresql (RHEL), or set PG_BINDIR',
     );
   }
-  if (seen.length > 0) {
-    const versions = [...new Set(seen.map((binaries) => binaries.major))].join(', ');
-    throw failure(
-      'state',
-      `the data directory was made by PostgreSQL ${major}, and this machine has ${versions}`,
-      `install PostgreSQL ${major} beside it (for example: apt-get install postgresql-${major}), or set PG_BINDIR`,
-    );
-  }
-  throw failure(
+  return failure(
     'notFound',
-    'PostgreSQL is not installed (looked for postgres, initdb, pg_ctl, psql and pg_dump)',
-    'apt-get install postgresql (Debian), dnf install postgresql-server postgresql (RHEL), or set PG_BINDIR',
+    `PG_BINDIR is ${environment.pgBindir}, which lacks working programs ${NEEDED.join(', ')}`,
+    'correct PG_BINDIR, or unset it',
+  );
+}
+
+function unsuitable(seen: PostgresBinaries[], major: number | undefined): Error {
+  const versions = [...new Set(seen.map((binaries) => binaries.major))].join(', ');
+  if (major === undefined || major < OLDEST) {
+    const who = major === undefined ? 'this machine has' : 'the data directory was made by';
+    return failure(
+      'state',
+      `${who} PostgreSQL ${major ?? versions}, which is too old: ${OLDEST} or later is needed`,
+      `install PostgreSQL ${OLDEST} or later, or set PG_BINDIR`,
+    );
+  }
+  return failure(
+    'state',
+    `the data directory was made by PostgreSQL ${major}, and this machine has ${versions}`,
+    `install PostgreSQL ${major} beside it (for example: apt-get install postgresql-${major}), or set PG_BINDIR`,
   );
 }

@@ -1,12 +1,14 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../core/account.ts';
+import { failure } from '../core/errors.ts';
 import { exists, sweep, syncDirectory, withStagingDirectory, writeAtomically } from '../core/files.ts';
 import { childFailure, run } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, checkSocketPath, clusterExists, ROLE } from './cluster.ts';
 
-const quoted = (value: string) => `'${value.replaceAll("'", "''")}'`;
+/** A value of `postgresql.conf`, where a backslash escapes. */
+const quoted = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
 /** This host's settings. They lie outside the data directory, which a base backup or a rewind overwrites (hazard RP-9). */
 function serverSettings(cluster: Cluster): string {
@@ -30,6 +32,7 @@ log_file_mode = 0600
 log_line_prefix = '%m [%p] %q%u@%d '
 log_parameter_max_length = 0        # values are keys and codes
 log_parameter_max_length_on_error = 0
+log_error_verbosity = terse         # details quote whole rows
 `;
 }
 
@@ -54,25 +57,35 @@ export async function createCluster(cluster: Cluster, account: Account): Promise
   await mkdir(logDirectory, { recursive: true, mode: 0o700 });
   await writeMissing(join(root, 'postgresql.conf'), serverSettings(cluster));
   await writeMissing(join(root, 'pg_hba.conf'), HOST_RULES);
-  await writeMissing(join(root, 'pg_ident.conf'), `keytrustee ${account.name} ${ROLE}\n`);
+  await writeMissing(
+    join(root, 'pg_ident.conf'),
+    `keytrustee "${account.name.replaceAll('"', '""')}" ${ROLE}\n`,
+  );
   if (await clusterExists(cluster)) return;
+  await refuseLeftovers(cluster);
   await sweep(root, '.init-');
   const { directory } = await findPostgres();
   await withStagingDirectory(root, '.init-', async (staging) => {
-    const options = [
-      '--auth-host=scram-sha-256',
-      '--auth-local=peer',
-      '--data-checksums',
-      '-E',
-      'UTF8',
-      '--locale=C.UTF-8',
-    ];
-    const initdb = join(directory, 'initdb');
-    const made = await run(initdb, ['-D', join(staging, 'data'), '-U', ROLE, ...options], {
-      home: account.home,
-    });
-    if (made.status !== 0) throw childFailure(initdb, made);
-    await rename(join(staging, 'data'), cluster.data);
+    const data = join(staging, 'data');
+    await makeData(join(directory, 'initdb'), data, account);
+    await rename(data, cluster.data);
     await syncDirectory(root);
   });
+}
+
+async function refuseLeftovers({ data }: Cluster): Promise<void> {
+  const names = await readdir(data).catch(() => []);
+  if (names.length === 0) return;
+  throw failure(
+    'conflict',
+    `${data} is not empty, and is no data directory of PostgreSQL (it has no PG_VERSION)`,
+    'move it away, or restore it',
+  );
+}
+
+async function makeData(initdb: string, data: string, account: Account): Promise<void> {
+  const options = ['--auth-host=scram-sha-256', '--auth-local=peer', '--data-checksums'];
+  const locale = ['-E', 'UTF8', '--locale=C.UTF-8'];
+  const made = await run(initdb, ['-D', data, '-U', ROLE, ...options, ...locale], { home: account.home });
+  if (made.status !== 0) throw childFailure(initdb, made);
 }

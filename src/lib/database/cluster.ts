@@ -64,6 +64,12 @@ export async function clusterMajor(cluster: Cluster): Promise<number> {
   }
 }
 
+/** The port that a `postgresql.conf` names; of several the last counts, as for PostgreSQL itself. */
+export function portSetting(text: string): number | undefined {
+  const port = [...text.matchAll(/^[ \t]*port(?:[ \t]*=[ \t]*|[ \t]+)'?(\d+)'?/gim)].at(-1)?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
 /** Reads the port out of a cluster's own settings, for commands that are given nothing but its root. */
 export async function clusterFromRoot(root: string): Promise<Cluster> {
   const text = await readFile(join(root, 'postgresql.conf'), 'utf8').catch((error: unknown) => {
@@ -73,6 +79,5 @@ export async function clusterFromRoot(root: string): Promise<Cluster> {
   if (text === undefined && !(await exists(join(root, 'data')))) {
     throw failure('state', `${root} holds no PostgreSQL cluster`, 'ktadmin init makes what is missing');
   }
-  const port = /^port\s*=\s*(\d+)/m.exec(text ?? '')?.[1];
-  return clusterAt(root, port === undefined ? DEFAULT_DATABASE_PORT : Number(port));
+  return clusterAt(root, portSetting(text ?? '') ?? DEFAULT_DATABASE_PORT);
 }

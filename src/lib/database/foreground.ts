@@ -1,34 +1,30 @@
-import type { Account } from '../core/account.ts';
 import { failure } from '../core/errors.ts';
 import { interruption } from '../core/interrupt.ts';
 import type { Cluster } from './cluster.ts';
-import { type RunningServer, stopServer } from './server.ts';
+import { type RunningServer, stopAtOnce } from './server.ts';
 
-/** Stays until the server ends; when this program is told to end, the server is stopped first. */
-export async function waitForServer(
-  cluster: Cluster,
-  account: Account,
-  server: RunningServer | undefined,
-): Promise<void> {
+/**
+ * Stays until the server ends. When this program is told to end, the server is stopped first; that is the way a service
+ * manager ends it, and so no failure.
+ */
+export async function waitForServer(cluster: Cluster, server: RunningServer | undefined): Promise<void> {
   if (server === undefined) {
     throw failure(
       'conflict',
       'the server was running already, so it cannot be kept in the foreground',
-      'ktadmin db stop',
+      `ktadmin db stop --pg-rootdir ${cluster.root}`,
     );
   }
-  const stop = () => void stopServer(cluster, account).catch(() => process.kill(server.pid, 'SIGINT'));
+  const stop = () => void stopAtOnce(server);
   interruption.addEventListener('abort', stop, { once: true });
+  if (interruption.aborted) stop();
   // A detached child does not keep this process alive by itself.
   const keepAlive = setInterval(() => undefined, 60_000);
   try {
     const status = await server.exited;
-    if (status !== 0 && !interruption.aborted)
-      throw failure(
-        'failed',
-        `PostgreSQL ended by itself (exit status ${status})`,
-        `its log is in ${cluster.logDirectory}`,
-      );
+    if (status === 0 || interruption.aborted) return;
+    const how = status === null ? 'was killed' : `ended by itself (exit status ${status})`;
+    throw failure('failed', `PostgreSQL ${how}`, `its log is in ${cluster.logDirectory}`);
   } finally {
     clearInterval(keepAlive);
     interruption.removeEventListener('abort', stop);

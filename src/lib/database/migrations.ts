@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failure } from '../core/errors.ts';
-import { withStagingDirectory } from '../core/files.ts';
+import { errorCode, failure } from '../core/errors.ts';
+import { sweep, withStagingDirectory } from '../core/files.ts';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import { type Database, withDatabase } from './connection.ts';
@@ -13,6 +13,10 @@ const MIGRATIONS: [string, string][] = [['0001-initial.sql', initial]];
 /** Where the library keeps account of the migrations that ran. */
 const TABLE = 'schema_migration';
 
+/** The library reads files; they lie here while it works. What is older (milliseconds) was left by a killed run. */
+const STAGING = '.migrations-';
+const STALE = 3_600_000;
+
 async function ensureDatabase(cluster: Cluster): Promise<boolean> {
   return withDatabase(
     cluster,
@@ -22,11 +26,16 @@ async function ensureDatabase(cluster: Cluster): Promise<boolean> {
         [DATABASE],
       );
       if (rows[0]?.standby === true) return false;
-      if (rows[0]?.present !== true) await createDatabase(database, DATABASE);
+      if (rows[0]?.present !== true) await createDatabase(database, DATABASE).catch(unlessMade);
       return true;
     },
     'postgres',
   );
+}
+
+/** Another run may make the database at the same moment (SQLSTATE duplicate_database, unique_violation). */
+function unlessMade(error: unknown): void {
+  if (!['42P04', '23505'].includes(errorCode(error) ?? '')) throw error;
 }
 
 /** Creates an empty database with the encoding and locale that the server's own has. */
@@ -49,7 +58,8 @@ export async function migrate(cluster: Cluster): Promise<string[]> {
 async function applyMigrations(cluster: Cluster, database: Database): Promise<string[]> {
   if (await isCurrent(database)) return [];
   const { runner } = await load('migrate');
-  return withStagingDirectory(cluster.root, '.migrations-', async (directory) => {
+  await sweep(cluster.root, STAGING, STALE);
+  return withStagingDirectory(cluster.root, STAGING, async (directory) => {
     for (const [name, sql] of MIGRATIONS) await writeFile(join(directory, name), sql, { mode: 0o600 });
     const silent = () => undefined;
     const ran = await runner({

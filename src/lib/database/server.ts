@@ -1,42 +1,23 @@
-import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from '../core/account.ts';
 import { errorCode, failure } from '../core/errors.ts';
-import { interruption } from '../core/interrupt.ts';
+import { checkInterruption } from '../core/interrupt.ts';
 import { childFailure, run, startDaemon } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, checkSocketPath, clusterMajor } from './cluster.ts';
 import { withDatabase } from './connection.ts';
+import { lockFile, lockHolder, processName, serverPid } from './lock-file.ts';
+import { openStartupLog, startFailure, wordsSince } from './startup-log.ts';
 
 /** Milliseconds that a start may take as long as the server lives: crash recovery can be slow. */
 const START_LIMIT = 300_000;
 /** Milliseconds for which a lock of a killed server is waited out (its children end a little later; hazard CL-4). */
 const LOCK_LIMIT = 30_000;
 const POLL = 25;
-
-async function processName(pid: number): Promise<string | undefined> {
-  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
-}
-
-/** The process id of the running server, or undefined. A pid file that a killed server left behind does not count. */
-export async function serverPid(cluster: Cluster): Promise<number | undefined> {
-  const text = await readFile(join(cluster.data, 'postmaster.pid'), 'utf8').catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT') return '';
-    throw error;
-  });
-  const pid = Number.parseInt(text, 10);
-  if (!(pid > 0)) return undefined;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return errorCode(error) === 'EPERM' ? pid : undefined;
-  }
-  const command = await processName(pid);
-  return command === undefined || command === '' || /postgres|postmaster/.test(command) ? pid : undefined;
-}
+/** SQLSTATE. */
+const TOO_MANY_CONNECTIONS = '53300';
 
 /** Fails when something else listens on the port that this server keeps for itself (replication will use it). */
 async function checkPortFree(port: number): Promise<void> {
@@ -76,7 +57,9 @@ async function answers(cluster: Cluster): Promise<boolean> {
     await withDatabase(cluster, (database) => database.query('select 1'), 'postgres');
     return true;
   } catch (error) {
-    if ((error as { code?: string }).code === 'unreachable') return false;
+    // A server without a free connection is one that runs.
+    if (errorCode((error as Error).cause) === TOO_MANY_CONNECTIONS) return true;
+    if (errorCode(error) === 'unreachable') return false;
     throw error;
   }
 }
@@ -87,31 +70,74 @@ export interface RunningServer {
   exited: Promise<number | null>;
 }
 
+/** Waits out a server that is just starting or stopping, by another run: true when it answers, false when none is there. */
+async function runsAlready(cluster: Cluster): Promise<boolean> {
+  const limit = Date.now() + START_LIMIT;
+  while ((await serverPid(cluster)) !== undefined) {
+    checkInterruption();
+    if (await answers(cluster)) return true;
+    if (Date.now() > limit)
+      throw failure(
+        'unreachable',
+        `the server in ${cluster.data} runs, but does not answer`,
+        'ktadmin db restart',
+      );
+    await delay(POLL);
+  }
+  return false;
+}
+
+/** Starts the server once: the running server, or what it said before it ended. */
 async function launch(cluster: Cluster, account: Account, postgres: string): Promise<RunningServer | string> {
-  const path = join(cluster.logDirectory, 'startup.log');
-  const flags =
-    constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
-  const log = await open(path, flags, 0o600);
+  const log = await openStartupLog(cluster);
   try {
-    const server = await startDaemon(postgres, serverArguments(cluster), log.fd, account.home);
-    const ended = server.exited.then(() => 'ended' as const);
-    const limit = Date.now() + START_LIMIT;
-    while (Date.now() < limit) {
-      if (interruption.aborted) return await giveUp(server);
-      if ((await Promise.race([ended, delay(POLL)])) === 'ended') return await readFile(path, 'utf8');
-      if (await answers(cluster)) return server;
+    const server = await startDaemon(postgres, serverArguments(cluster), log.handle.fd, account.home);
+    try {
+      return (await waitUntilReady(cluster, server)) ? server : await wordsSince(cluster, log);
+    } catch (error) {
+      await stopAtOnce(server);
+      throw error;
     }
-    return await giveUp(server);
   } finally {
-    await log.close();
+    await log.handle.close();
   }
 }
 
-async function giveUp(server: RunningServer): Promise<string> {
-  process.kill(server.pid, 'SIGINT');
+async function waitUntilReady(cluster: Cluster, server: RunningServer): Promise<boolean> {
+  const limit = Date.now() + START_LIMIT;
+  const ended = server.exited.then(() => 'ended' as const);
+  while (Date.now() < limit) {
+    checkInterruption();
+    if ((await Promise.race([ended, delay(POLL)])) === 'ended') return false;
+    // Another run's server may answer while ours is still finding out that it came second.
+    if ((await serverPid(cluster)) === server.pid && (await answers(cluster))) return true;
+  }
+  throw failure(
+    'failed',
+    `PostgreSQL did not answer within ${START_LIMIT / 1000} s`,
+    `the server's log is in ${cluster.logDirectory}`,
+  );
+}
+
+/** Ends a server that this process started: connections are cut, transactions rolled back. */
+export async function stopAtOnce(server: RunningServer): Promise<void> {
+  try {
+    process.kill(server.pid, 'SIGINT');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
   await server.exited;
-  if (interruption.aborted) throw interruption.reason;
-  return `it did not answer within ${START_LIMIT / 1000} s`;
+}
+
+/** PostgreSQL refuses to start while a process of its account has the number that the lock file of a dead server names. */
+async function refuseForeignLock(cluster: Cluster): Promise<void> {
+  const holder = await lockHolder(cluster);
+  if (holder?.kind !== 'other') return;
+  throw failure(
+    'state',
+    `${lockFile(cluster)} names process ${holder.pid} (${await processName(holder.pid)}), which is not its server`,
+    `a server that was killed left it; make sure that none uses ${cluster.data}, then: rm ${lockFile(cluster)}`,
+  );
 }
 
 /**
@@ -121,36 +147,18 @@ async function giveUp(server: RunningServer): Promise<string> {
 export async function startServer(cluster: Cluster, account: Account): Promise<RunningServer | undefined> {
   checkSocketPath(cluster);
   const { directory } = await findPostgres(await clusterMajor(cluster));
-  if ((await serverPid(cluster)) !== undefined && (await answers(cluster))) return undefined;
-  await checkPortFree(cluster.port);
   const limit = Date.now() + LOCK_LIMIT;
   for (;;) {
+    if (await runsAlready(cluster)) return undefined;
+    await checkPortFree(cluster.port);
     const outcome = await launch(cluster, account, join(directory, 'postgres'));
     if (typeof outcome !== 'string') return outcome;
     const locked = /lock file .* already exists|pre-existing shared memory block/.test(outcome);
-    if (!locked || Date.now() > limit) throw startFailure(cluster, outcome);
+    if (!locked) throw await startFailure(cluster, outcome);
+    await refuseForeignLock(cluster);
+    if (Date.now() > limit) throw await startFailure(cluster, outcome);
     await delay(POLL * 4);
   }
-}
-
-function startFailure(cluster: Cluster, output: string): Error {
-  const lines = output
-    .trim()
-    .split('\n')
-    .filter((line) => line !== '')
-    .slice(-6);
-  if (/No space left on device/i.test(output)) {
-    return failure(
-      'failed',
-      'PostgreSQL did not start: no space left on device',
-      'free some space and run the command again',
-    );
-  }
-  return failure(
-    'failed',
-    `PostgreSQL did not start:\n${lines.join('\n')}`,
-    `the server's log is in ${cluster.logDirectory}`,
-  );
 }
 
 /** Stops the server (open connections are ended, transactions rolled back). Returns false when it was not running. */

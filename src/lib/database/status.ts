@@ -1,7 +1,7 @@
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor } from './cluster.ts';
 import { withDatabase } from './connection.ts';
-import { serverPid } from './server.ts';
+import { serverPid } from './lock-file.ts';
 
 /** What there is to know of a cluster. `version` is the server's where it runs, else that of the programs that would run it. */
 export interface ClusterStatus {

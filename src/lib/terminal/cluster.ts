@@ -18,7 +18,9 @@ export interface OpenedCluster {
  */
 export async function openCluster(pgRootdir: string | undefined, context: Context): Promise<OpenedCluster> {
   const { globals, terminal } = context;
-  const account = await ownerOf(pgRootdir ?? globals.confdir, sudoLine);
+  const account = await (pgRootdir === undefined
+    ? ownerOf(globals.confdir, sudoLine)
+    : ownerOf(pgRootdir, sudoLine, `ktadmin init --pg-rootdir ${pgRootdir}`));
   if (isRoot()) await become(account, terminal);
   if (pgRootdir !== undefined) return { cluster: await clusterFromRoot(pgRootdir), account };
   const configuration = await readConfiguration(globals.confdir);

@@ -1,0 +1,67 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failure } from '../core/errors.ts';
+import type { Cluster } from './cluster.ts';
+
+/** Less than this is a full disk; bytes. A server needs a few pages only to say so. */
+const NO_SPACE = 64 * 1024;
+
+/** Where a server writes until it has its own log, and how long that log was before the start. */
+export interface StartupLog {
+  handle: FileHandle;
+  path: string;
+  earlier: Map<string, number>;
+}
+
+async function logSizes(cluster: Cluster): Promise<Map<string, number>> {
+  const names = await readdir(cluster.logDirectory);
+  const sizes = names
+    .filter((name) => name.startsWith('postgresql-'))
+    .map(async (name) => [name, (await stat(join(cluster.logDirectory, name))).size] as const);
+  return new Map(await Promise.all(sizes));
+}
+
+/** Opens the file that takes what a server says before its own log begins. The caller closes its handle. */
+export async function openStartupLog(cluster: Cluster): Promise<StartupLog> {
+  const path = join(cluster.logDirectory, 'startup.log');
+  const { O_CREAT, O_TRUNC, O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
+  const handle = await open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW, 0o600);
+  return { handle, path, earlier: await logSizes(cluster) };
+}
+
+/** All that a server said since it was started, first on its standard error and then in its log. */
+export async function wordsSince(cluster: Cluster, log: StartupLog): Promise<string> {
+  let words = await readFile(log.path, 'utf8');
+  for (const [name, size] of await logSizes(cluster)) {
+    const bytes = await readFile(join(cluster.logDirectory, name));
+    words += bytes.subarray(Math.min(log.earlier.get(name) ?? 0, size)).toString('utf8');
+  }
+  return words;
+}
+
+async function isFull(cluster: Cluster): Promise<boolean> {
+  const { bavail, bsize } = await statfs(cluster.root);
+  return bavail * bsize < NO_SPACE;
+}
+
+/** The error of a server that ended instead of starting: its last words that say why, without the time of day. */
+export async function startFailure(cluster: Cluster, words: string): Promise<Error> {
+  if (/No space left on device/i.test(words) || (await isFull(cluster))) {
+    return failure(
+      'failed',
+      'PostgreSQL did not start: no space left on device',
+      'free some space and run the command again',
+    );
+  }
+  const lines = words.split('\n').filter((line) => line !== '');
+  const grave = lines.filter((line) => /\b(?:FATAL|PANIC|ERROR|HINT):/.test(line));
+  const told = (grave.length > 0 ? grave : lines)
+    .slice(-6)
+    .map((line) => line.replace(/^.*?\] (?=[A-Z]+:)/, ''));
+  return failure(
+    'failed',
+    `PostgreSQL did not start:\n${told.map((line) => `  ${line}`).join('\n')}`,
+    `the server's log is in ${cluster.logDirectory}`,
+  );
+}
