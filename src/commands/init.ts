@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
 import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT, environment } from '../lib/core/config.ts';
 import { exists } from '../lib/core/files.ts';
 import { initialize } from '../lib/setup/initialize.ts';
-import { chooseOwner, prepareDirectory } from '../lib/setup/owner.ts';
+import { prepareServer } from '../lib/setup/owner.ts';
+import { planServer } from '../lib/setup/request.ts';
 import { bareCommand, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
 import { askText } from '../lib/terminal/prompts.ts';
@@ -19,9 +19,11 @@ export default bareCommand({
       'name by which clients reach this server (default: this host’s)',
       host,
     ),
-    port: option('--port <port>', 'port of HTTPS', port).default(DEFAULT_PORT),
-    databasePort: option('--database-port <port>', 'port of the private PostgreSQL cluster', port).default(
-      DEFAULT_DATABASE_PORT,
+    port: option('--port <port>', `port of HTTPS (default: ${DEFAULT_PORT})`, port),
+    databasePort: option(
+      '--database-port <port>',
+      `port of the private PostgreSQL cluster (default: ${DEFAULT_DATABASE_PORT})`,
+      port,
     ),
     pgRootdir: option(
       '--pg-rootdir <dir>',
@@ -39,27 +41,21 @@ export default bareCommand({
   ],
   async run(values, { globals, terminal }) {
     const { confdir } = globals;
-    const pgRootdir = values.pgRootdir ?? join(dirname(confdir), 'db');
+    const { user, ...typed } = values;
     const isNew = !(await exists(confdirFiles(confdir).configuration).catch(() => true));
-    const ask = isNew && values.externalAddress === undefined && terminal.canAsk && !globals.json;
-    const externalAddress = ask
+    const isUnnamed = isNew && typed.externalAddress === undefined;
+    const ask = isUnnamed && terminal.canAsk && !globals.json;
+    const proposal = ask
       ? await askText('Name by which clients reach this server', hostname(), host)
-      : (values.externalAddress ?? host(hostname()));
-    const notice = (text: string) => terminal.notice(text);
-    const account = await chooseOwner(confdir, {
-      name: values.user ?? environment.account,
+      : hostname();
+    const request = planServer(confdir, typed, isUnnamed ? host(proposal) : proposal);
+    const account = await prepareServer(request, isNew, {
+      name: user,
+      fallback: environment.account,
       sudoLine,
-      notice,
+      notice: (text) => terminal.notice(text),
     });
-    for (const directory of [confdir, pgRootdir]) await prepareDirectory(directory, account);
     await become(account, terminal);
-    const request = {
-      confdir,
-      externalAddress,
-      port: values.port,
-      databasePort: values.databasePort,
-      pgRootdir,
-    };
     return initialize(request, account, terminal);
   },
   print: (result, terminal) => terminal.write(`Initialized directory for ${result.fingerprint}\n`),

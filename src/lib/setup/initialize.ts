@@ -1,27 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import type { Account } from '../core/account.ts';
 import { confdirFiles } from '../core/config.ts';
 import { type Configuration, readConfiguration, writeConfiguration } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
 import { exists, makePrivateDirectory, sweep, withStagingDirectory, writeAtomically } from '../core/files.ts';
+import { withLock } from '../core/lock.ts';
 import type { Reporter } from '../core/reporter.ts';
-import { checkSocketPath, clusterAt, clusterExists } from '../database/cluster.ts';
+import { findPostgres } from '../database/binaries.ts';
+import { clusterAt, clusterExists } from '../database/cluster.ts';
 import { createCluster } from '../database/cluster-create.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { findServerKey, generateServerKey, qualifiedFingerprint } from '../gpg/server-key.ts';
-import { selfSignedCertificate } from '../tls/self-signed.ts';
-
-/** The name under which the original product logs the making of certificates. */
-const LOGGER = 'keytrustee.server.util';
-
-/** What a new server is to be. Values that an existing `keytrustee.conf` has win over these. */
-export interface InitializeRequest {
-  confdir: string;
-  externalAddress: string;
-  port: number;
-  databasePort: number;
-  pgRootdir: string;
-}
+import { ensureCertificate } from './certificate.ts';
+import { LOGGER } from './logger.ts';
+import { type InitializeRequest, unusedOptions } from './request.ts';
 
 /** What was made; all false means that everything was there. */
 export interface InitializeResult {
@@ -62,41 +53,10 @@ async function ensureKey(
   }
   const key = await reporter.step('making the server’s OpenPGP key (RSA 4096)', () =>
     withStagingDirectory(confdir, '.init-', (staging) =>
-      generateServerKey(files, staging, request.externalAddress),
+      generateServerKey(files, staging, request.newServer.EXTERNAL_ADDRESS),
     ),
   );
   return [qualifiedFingerprint(key), true];
-}
-
-async function ensureCertificate(
-  confdir: string,
-  configuration: Configuration,
-  reporter: Reporter,
-): Promise<boolean> {
-  const files = confdirFiles(confdir);
-  const { SSL_CERTIFICATE: certificate, SSL_PRIVATE_KEY: privateKey, EXTERNAL_ADDRESS: host } = configuration;
-  const hasKey = await exists(privateKey);
-  if ((await exists(certificate)) && hasKey) return false;
-  if (certificate !== files.certificate || privateKey !== files.privateKey) {
-    throw failure(
-      'state',
-      `${hasKey ? certificate : privateKey}, which keytrustee.conf names, is missing`,
-      'put the file back, or correct keytrustee.conf',
-    );
-  }
-  if (await exists(certificate)) {
-    throw failure(
-      'conflict',
-      `${certificate} is there, but its private key is not`,
-      'put the key back, or move the certificate away',
-    );
-  }
-  await makePrivateDirectory(files.ssl);
-  reporter.log(LOGGER, 'INFO', 'Creating self-signed cert');
-  const pair = await selfSignedCertificate(host, hasKey ? await readFile(privateKey, 'utf8') : undefined);
-  if (!hasKey) await writeAtomically(privateKey, pair.privateKey);
-  await writeAtomically(certificate, pair.certificate);
-  return true;
 }
 
 async function ensureConfiguration(
@@ -108,10 +68,7 @@ async function ensureConfiguration(
   const files = confdirFiles(request.confdir);
   const configuration: Configuration = {
     LOCAL_FINGERPRINT: fingerprint,
-    EXTERNAL_ADDRESS: request.externalAddress,
-    PORT: request.port,
-    DB_PORT: request.databasePort,
-    PG_ROOTDIR: request.pgRootdir,
+    ...request.newServer,
     SSL_CERTIFICATE: files.certificate,
     SSL_PRIVATE_KEY: files.privateKey,
   };
@@ -119,6 +76,26 @@ async function ensureConfiguration(
   if (!(await exists(files.logging))) await writeAtomically(files.logging, LOGGING_CONF);
   await writeConfiguration(request.confdir, configuration);
   return configuration;
+}
+
+async function readExisting(
+  request: InitializeRequest,
+  reporter: Reporter,
+): Promise<Configuration | undefined> {
+  const { confdir, typed } = request;
+  if (!(await exists(confdirFiles(confdir).configuration))) return undefined;
+  const existing = await readConfiguration(confdir);
+  for (const line of unusedOptions(existing, typed)) reporter.log(LOGGER, 'WARNING', line);
+  return existing;
+}
+
+/** Makes the cluster. What it needs is looked for before anything is made. */
+async function prepareCluster(request: InitializeRequest, existing: Configuration | undefined) {
+  const { PG_ROOTDIR, DB_PORT } = existing ?? request.newServer;
+  const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
+  const isMissing = !(await clusterExists(cluster));
+  if (isMissing) await findPostgres();
+  return { cluster, isMissing };
 }
 
 /**
@@ -133,18 +110,17 @@ export async function initialize(
 ): Promise<InitializeResult> {
   const { confdir } = request;
   await gpgVersion();
-  checkSocketPath(clusterAt(request.pgRootdir, request.databasePort));
   await makePrivateDirectory(confdir);
-  await sweep(confdir, '.init-');
-  const hasConfiguration = await exists(confdirFiles(confdir).configuration);
-  const existing = hasConfiguration ? await readConfiguration(confdir) : undefined;
-  const [fingerprint, key] = await ensureKey(request, existing?.LOCAL_FINGERPRINT, reporter);
-  const configuration = await ensureConfiguration(request, fingerprint, existing);
-  const certificate = await ensureCertificate(confdir, configuration, reporter);
-  const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
-  const database = !(await clusterExists(cluster));
-  const make = () => createCluster(cluster, account);
-  if (database) await reporter.step('making the database cluster', make);
-  else await make();
-  return { fingerprint, made: { key, configuration: !hasConfiguration, certificate, database } };
+  return await withLock(confdir, 'init', async () => {
+    await sweep(confdir, '.init-');
+    const existing = await readExisting(request, reporter);
+    const { cluster, isMissing: database } = await prepareCluster(request, existing);
+    const [fingerprint, key] = await ensureKey(request, existing?.LOCAL_FINGERPRINT, reporter);
+    const configuration = await ensureConfiguration(request, fingerprint, existing);
+    const certificate = await ensureCertificate(confdir, configuration, reporter);
+    const make = () => createCluster(cluster, account);
+    if (database) await reporter.step('making the database cluster', make);
+    else await make();
+    return { fingerprint, made: { key, configuration: existing === undefined, certificate, database } };
+  });
 }

@@ -1,9 +1,11 @@
 import { type Account, currentAccount, findAccount, isRoot } from '../core/account.ts';
 import { DEFAULT_ACCOUNT } from '../core/config.ts';
 import { errorCode, failure } from '../core/errors.ts';
-import { exists, lstatOrNothing, makePrivateDirectory } from '../core/files.ts';
-import { ownerOf } from '../core/ownership.ts';
+import { lstatOrNothing, makePrivateDirectory } from '../core/files.ts';
+import { ownerOf, refuseOpenDirectory } from '../core/ownership.ts';
 import { runChecked } from '../core/process.ts';
+import { checkSocketPath, clusterAt } from '../database/cluster.ts';
+import type { InitializeRequest } from './request.ts';
 
 /** Home of the service account, as the original product has it. */
 const HOME = '/var/lib/keytrustee';
@@ -28,22 +30,30 @@ async function createAccount(notice: (text: string) => void): Promise<Account> {
   return account;
 }
 
-async function chooseAccount(name: string | undefined, notice: (text: string) => void): Promise<Account> {
-  if (!isRoot()) return currentAccount();
-  const found = await findAccount(name ?? DEFAULT_ACCOUNT);
+async function chooseAccount({ name, fallback, sudoLine, notice }: OwnerChoice): Promise<Account> {
+  if (!isRoot()) {
+    const self = currentAccount();
+    if (name === undefined || name === self.name) return self;
+    throw failure('permission', `only root can make a server for ${name}`, sudoLine('root'));
+  }
+  const wanted = name ?? fallback;
+  const found = await findAccount(wanted ?? DEFAULT_ACCOUNT);
   if (found?.uid === 0) throw failure('usage', 'the service account must not be root', 'give another --user');
   if (found !== undefined) return found;
-  if (name === undefined) return createAccount(notice);
+  if (wanted === undefined || wanted === DEFAULT_ACCOUNT) return createAccount(notice);
   throw failure(
     'notFound',
-    `there is no account ${name}`,
-    `useradd --system --user-group --home-dir ${HOME} --shell /bin/bash ${name}`,
+    `there is no account ${wanted}`,
+    `useradd --system --user-group --home-dir ${HOME} --shell /bin/bash ${wanted}`,
   );
 }
 
-/** How the owner of a new server is chosen: by a name, where one is given. */
+/** How the owner of a new server is chosen. */
 export interface OwnerChoice {
+  /** As typed: must be the owner. */
   name: string | undefined;
+  /** From the environment: counts for a new server that root makes. */
+  fallback?: string | undefined;
   sudoLine: (account: string) => string;
   notice: (text: string) => void;
 }
@@ -53,13 +63,12 @@ export interface OwnerChoice {
  * else, for root, the named account or `keytrustee`, which is created where it is missing, as the original product's
  * package does.
  */
-export async function chooseOwner(
-  confdir: string,
-  { name, sudoLine, notice }: OwnerChoice,
-): Promise<Account> {
-  const present = await exists(confdir).catch(() => true);
-  const account = present ? await ownerOf(confdir, sudoLine) : await chooseAccount(name, notice);
-  if (name !== undefined && isRoot() && account.name !== name) {
+export async function chooseOwner(confdir: string, choice: OwnerChoice): Promise<Account> {
+  const { name, sudoLine } = choice;
+  // What lies there, and whether it can be reached at all, is for ownerOf to judge.
+  const isMissing = (await lstatOrNothing(confdir).catch(() => null)) === undefined;
+  const account = isMissing ? await chooseAccount(choice) : await ownerOf(confdir, sudoLine);
+  if (name !== undefined && account.name !== name) {
     throw failure(
       'conflict',
       `${confdir} belongs to ${account.name}, not to ${name}`,
@@ -69,8 +78,24 @@ export async function chooseOwner(
   return account;
 }
 
-/** Makes a directory for the account where it is missing; one that is another's is refused. */
-export async function prepareDirectory(directory: string, account: Account): Promise<void> {
+/**
+ * Makes the directories of a server for the account that it belongs to, or will. The place of the cluster is the
+ * configuration's affair where there is one already. What cannot work is refused before anything is made.
+ */
+export async function prepareServer(
+  { confdir, newServer }: InitializeRequest,
+  isNew: boolean,
+  choice: OwnerChoice,
+): Promise<Account> {
+  if (isNew) checkSocketPath(clusterAt(newServer.PG_ROOTDIR, newServer.DB_PORT));
+  const account = await chooseOwner(confdir, choice);
+  await prepareDirectory(confdir, account);
+  if (isNew) await prepareDirectory(newServer.PG_ROOTDIR, account);
+  return account;
+}
+
+/** Makes a directory for the account where it is missing; one that is another's, or open to others, is refused. */
+async function prepareDirectory(directory: string, account: Account): Promise<void> {
   try {
     await makePrivateDirectory(directory, account);
   } catch (error) {
@@ -89,4 +114,5 @@ export async function prepareDirectory(directory: string, account: Account): Pro
       `chown ${account.name}: ${directory}`,
     );
   }
+  refuseOpenDirectory(directory, stats);
 }

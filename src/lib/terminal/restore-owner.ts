@@ -13,7 +13,12 @@ export async function prepareRestoreOwner(
   terminal: Terminal,
 ): Promise<Account> {
   const notice = (text: string) => terminal.notice(text);
-  const account = await chooseOwner(confdir, { name: user ?? environment.account, sudoLine, notice });
+  const account = await chooseOwner(confdir, {
+    name: user,
+    fallback: environment.account,
+    sudoLine,
+    notice,
+  });
   await makePrivateDirectory(dirname(confdir), account);
   return account;
 }

@@ -1,5 +1,6 @@
-import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
+import { errorCode, failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 
 /** A certificate and its private key, both PEM. */
@@ -11,6 +12,7 @@ export interface CertificatePair {
 /** Ten years, as the original product has it. */
 const DAYS = 3650;
 const DAY = 86_400_000;
+const RENEW = 'put its certificate beside it, or move the key away so that both are made anew';
 const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
 
 /**
@@ -26,7 +28,7 @@ export async function selfSignedCertificate(
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: `4${randomBytes(16).toString('hex').slice(1)}`,
-      name: [{ CN: [host] }, { E: [`keytrustee@${host}`] }],
+      name: subject(host),
       notBefore: new Date(Date.now() - DAY / 24),
       notAfter: new Date(Date.now() + DAYS * DAY),
       signingAlgorithm: ALGORITHM,
@@ -47,6 +49,14 @@ export async function selfSignedCertificate(
   return { certificate: `${certificate.toString('pem')}\n`, privateKey };
 }
 
+/** The longest common name (RFC 5280, upper bounds); a longer host stands in the alternative name alone. */
+const LONGEST_COMMON_NAME = 64;
+
+function subject(host: string) {
+  const mail = { E: [`keytrustee@${host}`] };
+  return host.length > LONGEST_COMMON_NAME ? [mail] : [{ CN: [host] }, mail];
+}
+
 function newPrivateKey(): string {
   const { privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -56,8 +66,26 @@ function newPrivateKey(): string {
   return privateKey;
 }
 
+/** Reads a PEM private key of any form (PKCS #1, PKCS #8). Only RSA keys can sign here. */
+function readPrivateKey(pem: string): Buffer {
+  let key: ReturnType<typeof createPrivateKey>;
+  try {
+    key = createPrivateKey(pem);
+  } catch (error) {
+    const isLocked = errorCode(error) === 'ERR_MISSING_PASSPHRASE';
+    throw failure(
+      'state',
+      isLocked ? 'the key has a password' : 'it holds no private key in PEM form',
+      RENEW,
+    );
+  }
+  const type = key.asymmetricKeyType;
+  if (type !== 'rsa') throw failure('state', `the key is of type ${type}, not RSA`, RENEW);
+  return key.export({ type: 'pkcs8', format: 'der' });
+}
+
 async function importPair(pem: string) {
-  const der = Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64');
+  const der = readPrivateKey(pem);
   const privateKey = await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, true, ['sign']);
   const { kty, n, e } = await webcrypto.subtle.exportKey('jwk', privateKey);
   const jwk = { kty, n, e } as webcrypto.JsonWebKey;
