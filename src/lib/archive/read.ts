@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { HeaderData } from 'tar';
 import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
+import { type Extension, parseExtension } from './extension.ts';
 import { BLOCK, padding, type TarMember } from './member.ts';
 
 /** A member that was found in an archive, and where its bytes begin. */
@@ -33,8 +34,10 @@ export async function looksLikeTar(handle: FileHandle): Promise<boolean> {
   return size >= BLOCK && (await readExactly(handle, 257, 5)).toString('latin1') === 'ustar';
 }
 
-function toMember(header: HeaderData & { type: string }, offset: number): FoundMember {
-  const { path = '', size = 0, mode = 0, uname = '', gname = '', uid = 0, gid = 0, mtime } = header;
+function toMember({ header, extension, data }: Entry): FoundMember {
+  const { size = 0, mode = 0, uname = '', gname = '', uid = 0, gid = 0, mtime } = header;
+  // The library would put the prefix of the plain header before the path of the extended one.
+  const path = extension.path ?? header.path ?? '';
   if (header.type !== 'File' && header.type !== 'Directory')
     throw damaged(`${path} is of the type ${header.type}`);
   if (path.startsWith('/') || path.split('/').includes('..')) throw damaged(`${path} leads out of it`);
@@ -48,7 +51,7 @@ function toMember(header: HeaderData & { type: string }, offset: number): FoundM
     uid,
     gid,
     modified: mtime ?? new Date(0),
-    offset,
+    offset: data,
   };
 }
 
@@ -60,34 +63,76 @@ async function checkEnd(handle: FileHandle, position: number, total: number): Pr
   }
 }
 
+/** The bytes that fill up the last block of a member's data: zeros, or something was changed. */
+async function checkPadding(handle: FileHandle, end: number, size: number): Promise<void> {
+  const fill = await readExactly(handle, end, padding(size));
+  if (fill.some((byte) => byte !== 0)) throw damaged(`something lies between its members, at byte ${end}`);
+}
+
+/** The library reads a checksum whatever surrounds its digits; written it is in one of two forms. */
+const CHECKSUM = /^[0-7]{6}(?: \0|\0 )$/;
+
+async function readExtension(handle: FileHandle, offset: number, size: number): Promise<Extension> {
+  if (size > EXTENSION_LIMIT) throw damaged('an extended header is too long');
+  const extension = parseExtension(await readExactly(handle, offset, size));
+  if (extension === undefined) throw damaged(`the extended header at byte ${offset} is not one`);
+  return extension;
+}
+
+/** A header and what belongs to it, and where the next one begins. */
+interface Entry {
+  header: HeaderData & { type: string };
+  extension: Extension;
+  data: number;
+  next: number;
+}
+
+/** The library throws at numbers that are none. */
+async function parseHeader(block: Buffer, extension: Extension | undefined, position: number) {
+  const { Header } = await load('tar');
+  try {
+    const header = new Header(block, 0, extension);
+    const isEnd = header.nullBlock && extension === undefined;
+    if (isEnd || (header.cksumValid && CHECKSUM.test(block.toString('latin1', 148, 156)))) return header;
+  } catch {
+    // Not a header, then.
+  }
+  throw damaged(`the header at byte ${position} is not one`);
+}
+
+async function readEntry(handle: FileHandle, start: number): Promise<Entry | undefined> {
+  let extension: Extension | undefined;
+  for (let position = start; ; ) {
+    const block = await readExactly(handle, position, BLOCK);
+    const header = await parseHeader(block, extension, position);
+    if (header.nullBlock) return undefined;
+    const data = position + BLOCK;
+    const size = header.size ?? 0;
+    await checkPadding(handle, data + size, size);
+    position = data + size + padding(size);
+    if (header.type !== 'ExtendedHeader') return { header, extension: extension ?? {}, data, next: position };
+    if (extension !== undefined) throw damaged('two extended headers follow each other');
+    extension = await readExtension(handle, data, size);
+  }
+}
+
 /**
  * Lists the members of an archive that lies in an open file, by the library's header parser and our own steps from block
  * to block: the library's own reader takes several kinds of cut archives for whole (hazards TA-8 to TA-12). Only files
- * and directories are known; anything else, a second member of one name, or bytes after the end are an error.
+ * and directories are known; anything else, a second member of one name, or bytes between members or after the end are
+ * an error.
  */
 export async function readMembers(handle: FileHandle): Promise<FoundMember[]> {
-  const { Header, Pax } = await load('tar');
   const { size: total } = await handle.stat();
   const members = new Map<string, FoundMember>();
-  let extension: Record<string, unknown> | undefined;
   for (let position = 0; ; ) {
-    const block = await readExactly(handle, position, BLOCK);
-    const header = new Header(block, 0, extension);
-    if (header.nullBlock) {
+    const entry = await readEntry(handle, position);
+    if (entry === undefined) {
       await checkEnd(handle, position, total);
       return [...members.values()];
     }
-    if (!header.cksumValid) throw damaged(`the header at byte ${position} is not one`);
-    const data = position + BLOCK;
-    const size = header.size ?? 0;
-    position = data + size + padding(size);
-    if (header.type === 'ExtendedHeader') {
-      if (size > EXTENSION_LIMIT) throw damaged('an extended header is too long');
-      extension = { ...Pax.parse((await readExactly(handle, data, size)).toString('utf8')) };
-      continue;
-    }
-    extension = undefined;
-    const member = toMember(header, data);
+    position = entry.next;
+    const member = toMember(entry);
     if (members.has(member.path)) throw damaged(`${member.path} is in it twice`);
     if (members.size >= MEMBER_LIMIT) throw damaged('it has too many members');
     members.set(member.path, member);

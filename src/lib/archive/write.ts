@@ -21,11 +21,24 @@ function encodeHeader({ Header, Pax }: TarClasses, member: TarMember): Buffer {
     gname: member.group,
     mtime: new Date(Math.floor(member.modified.getTime() / 1000) * 1000),
   };
-  const header = new Header(fields);
   const block = Buffer.alloc(BLOCK);
-  // The library says that a value does not fit and would cut it off unless an extended header goes before it (TA-13).
-  const needsExtension = header.encode(block, 0);
-  return needsExtension ? Buffer.concat([new Pax(fields, false).encode(), block]) : block;
+  // The library says that a value does not fit and would cut it off unless an extended header goes before it (TA-13); a
+  // name of just a hundred bytes it turns into another one, which only reading it back shows.
+  const fits = !new Header(fields).encode(block, 0) && new Header(block).path === fields.path;
+  return fits ? block : Buffer.concat([new Pax(extensionOf(member, fields.path), false).encode(), block]);
+}
+
+/** The longest name of an account or group that a plain header holds, bytes. */
+const NAME_LIMIT = 31;
+const fitsName = (name: string) => name.length === Buffer.byteLength(name) && name.length <= NAME_LIMIT;
+
+/** No more than what the plain header cannot say: numbers that are too large for digits stand in it in binary form. */
+function extensionOf({ owner, group }: TarMember, path: string) {
+  return {
+    path,
+    ...(fitsName(owner) ? {} : { uname: owner }),
+    ...(fitsName(group) ? {} : { gname: group }),
+  };
 }
 
 /** A member and its bytes. Directories have none. */
