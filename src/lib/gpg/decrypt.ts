@@ -33,7 +33,8 @@ export async function decryptFile(path: string, output: FileHandle, options: Dec
       ...(options.passphrase === undefined ? [] : [options.passphrase.fd]),
     ] as never,
   });
-  const said = (word: string) => result.stderr.includes(`[GNUPG:] ${word}`);
+  const lines = result.stderr.split('\n');
+  const said = (word: string) => lines.some((line) => `${line} `.startsWith(`[GNUPG:] ${word} `));
   if (result.status === 0 && said('DECRYPTION_OKAY') && said('GOODMDC')) return;
   throw explain(path, said, result.stderr);
 }

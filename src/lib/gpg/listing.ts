@@ -12,10 +12,16 @@ export interface ListedKey {
   subkeys: { validity: string; algorithm: number; bits: number; capabilities: string }[];
 }
 
+/** Control characters and those that turn the direction of writing: a stranger's user id must not steer a terminal. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+const shown = (character: string) => `\\x{${character.codePointAt(0)?.toString(16)}}`;
+
+/** GnuPG writes bytes that have a meaning in its listing as `\x3a`; what a terminal would obey stays visible. */
 function unescapeField(text: string): string {
-  return text.replace(/\\x([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+  return text
+    .replace(/\\x([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(UNPRINTABLE, shown);
 }
 
 function parsePrimary(fields: string[]): ListedKey {

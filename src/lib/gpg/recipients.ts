@@ -14,7 +14,11 @@ export interface Recipient {
 
 async function candidates(home: string, name: string): Promise<ListedKey[]> {
   const answer = await gpg(home, ['--with-colons', '--fixed-list-mode', '--list-keys', '--', name]);
-  return parseListing(answer.stdout);
+  const keys = parseListing(answer.stdout);
+  // GnuPG's status is the same when it finds nothing and when it cannot look.
+  const failed = answer.status !== 0 && !/No public key|Not found|No such file/i.test(answer.stderr);
+  if (keys.length === 0 && failed) throw gpgFailure(answer);
+  return keys;
 }
 
 function refuse(name: string, home: string, keys: ListedKey[]): Error {
@@ -55,16 +59,26 @@ export async function resolveRecipient(home: string, name: string): Promise<Reci
   const usable = keys.filter((key) => unusableReason(key) === undefined);
   const [chosen] = usable;
   if (chosen === undefined || usable.length > 1) throw refuse(name, home, usable.length > 1 ? usable : keys);
-  const exported = await gpg(home, [
-    '--armor',
-    '--export-options',
-    'export-minimal',
-    '--export',
-    '--',
-    chosen.fingerprint,
-  ]);
+  const { fingerprint, userIds, expires } = chosen;
+  return { fingerprint, userId: userIds[0] ?? '', expires, key: await exportKey(home, chosen) };
+}
+
+/** Fetches a key, and tries whether it can be encrypted to: the library refuses some that GnuPG would take. */
+async function exportKey(home: string, key: ListedKey): Promise<Uint8Array> {
+  const options = ['--armor', '--export-options', 'export-minimal', '--export'];
+  const exported = await gpg(home, [...options, '--', key.fingerprint]);
   if (exported.status !== 0 || exported.stdout === '') throw gpgFailure(exported);
   const { readKey } = await load('openpgp');
-  const key = (await readKey({ armoredKey: exported.stdout })).write();
-  return { fingerprint: chosen.fingerprint, userId: chosen.userIds[0] ?? '', expires: chosen.expires, key };
+  try {
+    const read = await readKey({ armoredKey: exported.stdout });
+    await read.getEncryptionKey();
+    return read.write();
+  } catch (error) {
+    throw failure(
+      'failed',
+      `the key of recipient ${describeKey(key)} cannot be encrypted to: ${(error as Error).message}`,
+      'import a current key of this recipient',
+      error,
+    );
+  }
 }
