@@ -1,5 +1,5 @@
-// Builds dist/ from src/: ES modules with shared chunks, so that a command loads only what it uses
-// (hazard: hundreds of small files cost every start 30 ms and more).
+// Builds dist/ from src/: a few files, so that a command loads only what it uses and does not load it piecemeal
+// (hazard: hundreds of small files cost every start 30 ms and more; docs/performance.md has the figures).
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -43,11 +43,65 @@ const leaveOut = {
   },
 };
 
+/** Libraries that are loaded late become files of their own: `lib/pg.js`. */
+const libraries = {};
+const lateLibraries = {
+  name: 'late-libraries',
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (kind !== 'dynamic-import' || pluginData === 'inner' || external.includes(path)) return undefined;
+      if (path === COMMANDS) return undefined;
+      const found = await build.resolve(path, { kind, resolveDir, pluginData: 'inner' });
+      const name = path.replace(/^@/, '').replaceAll('/', '-');
+      libraries[`lib/${name}`] = found.path;
+      return { path: `./lib/${name}.js`, external: true };
+    });
+  },
+};
+
+/**
+ * All commands together become one file, in which each is set up when it is asked for: reading twenty small files costs
+ * the start of a command more than reading over the code of the others, and the parser and `--help` need none of it.
+ */
+const COMMANDS = 'commands';
+const LATE_IMPORT = /import\('([.][^']+)'\)/g;
+const importers = ['src/registry.ts', 'src/lib/terminal/run.ts'].map((file) => join(top, file));
+const nameOf = (importer, from) => join(dirname(importer), from).slice(top.length);
+const oneFileOfCommands = {
+  name: 'one-file-of-commands',
+  setup(build) {
+    const late = (path) =>
+      [...readFileSync(path, 'utf8').matchAll(LATE_IMPORT)].map((found) => nameOf(path, found[1]));
+    const entries = importers.flatMap(late).map((name) => `${JSON.stringify(name)}:()=>require(".${name}")`);
+    build.onLoad({ filter: /\/src\/(?:registry|lib\/terminal\/run)[.]ts$/ }, ({ path }) => {
+      const load = (_, from) =>
+        `import('${COMMANDS}').then((all)=>all.load[${JSON.stringify(nameOf(path, from))}]())`;
+      return { contents: readFileSync(path, 'utf8').replace(LATE_IMPORT, load), loader: 'ts' };
+    });
+    build.onResolve({ filter: new RegExp(`^${COMMANDS}$`) }, () => ({ path: COMMANDS, namespace: COMMANDS }));
+    build.onLoad({ filter: /.*/, namespace: COMMANDS }, () => ({
+      contents: `export const load={${entries.join(',')}}`,
+      resolveDir: top,
+    }));
+  },
+};
+
+/** Node's own modules, loaded when the code that imports them first runs: an `import` of them would load all at start. */
+const lateBuiltins = {
+  name: 'late-builtins',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports=process.getBuiltinModule(${JSON.stringify(path)})`,
+    }));
+  },
+};
+
+const external = ['pg-native', '@peculiar/x509', 'reflect-metadata'];
 const next = join(top, 'dist.next');
 rmSync(next, { recursive: true, force: true });
-await build({
+const shared = {
   absWorkingDir: top,
-  entryPoints: ['src/program.ts'],
   outdir: 'dist.next',
   bundle: true,
   splitting: true,
@@ -58,22 +112,25 @@ await build({
   minifyWhitespace: true,
   loader: { '.sql': 'text' },
   // The migration library would load a compiler for migrations in TypeScript, which makes a directory in /tmp; ours are SQL.
-  plugins: [leaveOut],
   alias: { jiti: './scripts/no-compiler.mjs' },
-  external: ['pg-native', '@peculiar/x509', 'reflect-metadata'],
+  external,
   define: { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) },
-  // Bundled CommonJS packages expect these names.
+  // Bundled CommonJS packages expect these names; all they still require are modules of Node. `createRequire` would cost 6 ms.
   banner: {
     js: [
-      "import{createRequire as __createRequire}from'node:module';",
-      "import{fileURLToPath as __toPath}from'node:url';",
-      "import{dirname as __toDirectory}from'node:path';",
-      'const require=__createRequire(import.meta.url);',
-      'const __filename=__toPath(import.meta.url),__dirname=__toDirectory(__filename);',
+      'const __filename=import.meta.filename,__dirname=import.meta.dirname;',
+      'const require=(name)=>{const found=process.getBuiltinModule(name);if(found)return found;',
+      "throw Object.assign(new Error('Cannot find module '+name),{code:'MODULE_NOT_FOUND'})};",
     ].join(''),
   },
   logLevel: 'warning',
+};
+await build({
+  ...shared,
+  entryPoints: ['src/program.ts'],
+  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries, leaveOut],
 });
+await build({ ...shared, entryPoints: libraries, minifyIdentifiers: true, plugins: [leaveOut] });
 // A program that is running meanwhile finds the old build or the new one, never half of it.
 const previous = join(top, 'dist.previous');
 rmSync(previous, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool activate-client`: approves a client that asks for it; one that was stopped stays stopped. */
 export default command({
+  libraries: ['pg'],
   options: {
     name: option(
       '-n, --name <name>',

@@ -5,6 +5,7 @@ import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool add`: adds an organization, or contacts to one that exists. */
 export default command({
+  libraries: ['pg'],
   options: {
     name: option(
       '-n, --name <name>',

@@ -6,6 +6,7 @@ import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool disable`: stops an organization and all its clients. */
 export default command({
+  libraries: ['pg'],
   options: { name: option('-n, --name <name>', 'the organization', checkOrganizationName).required() },
   examples: ['ktadmin orgtool disable -n disaster-recov'],
   async run({ name }, { settings, terminal }) {

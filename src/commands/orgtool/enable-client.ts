@@ -5,6 +5,7 @@ import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool enable-client`: approves a client, or starts a stopped one again. */
 export default command({
+  libraries: ['pg'],
   options: {
     fingerprint: option('--fingerprint <fp>', 'the client: 40 hex digits', checkFingerprint).required(),
   },

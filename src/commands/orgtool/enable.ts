@@ -6,6 +6,7 @@ import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool enable`: lets the clients of an organization in again. */
 export default command({
+  libraries: ['pg'],
   options: { name: option('-n, --name <name>', 'the organization', checkOrganizationName).required() },
   examples: ['ktadmin orgtool enable -n disaster-recov'],
   async run({ name }, { settings, terminal }) {

@@ -7,6 +7,7 @@ import { oneOf } from '../../lib/terminal/values.ts';
 
 /** `orgtool list-clients`: the machines that keep keys here, and whether they may. */
 export default command({
+  libraries: ['pg'],
   options: {
     name: option('-n, --name <name>', 'only the clients of this organization', checkOrganizationName),
     state: option(

@@ -6,6 +6,7 @@ import { objectPrinter } from '../../lib/terminal/json.ts';
 
 /** `orgtool list`: the organizations as one JSON object, in the original's form. */
 export default command({
+  libraries: ['pg'],
   options: {
     name: option('-n, --name <name>', 'only this organization', checkOrganizationName),
     redact: flag('--redact', 'hide the authorization codes'),

@@ -6,6 +6,7 @@ import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool remove-contact`: takes an administrator off an organization. */
 export default command({
+  libraries: ['pg'],
   options: {
     name: option('-n, --name <name>', 'the organization', checkOrganizationName).required(),
     contact: option('-c, --contact <email>', 'the administrator', checkEmail).required(),

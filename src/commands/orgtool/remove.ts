@@ -8,6 +8,7 @@ import { confirmByName } from '../../lib/terminal/prompts.ts';
 
 /** `orgtool remove`: removes an organization that has no clients. */
 export default command({
+  libraries: ['pg', 'inquirer'],
   options: {
     name: option('-n, --name <name>', 'the organization', checkOrganizationName).required(),
     yes: flag('--yes', 'do not ask'),

@@ -1,50 +1,54 @@
 import { failure } from '../../lib/core/errors.ts';
-import { readFirstLine } from '../../lib/core/files.ts';
 import { randomSecret } from '../../lib/core/random.ts';
 import { LOGGER } from '../../lib/organizations/add.ts';
 import { setAuthorization } from '../../lib/organizations/change.ts';
-import { checkOrganizationName, checkSecret } from '../../lib/organizations/names.ts';
+import { checkNewSecret, checkOrganizationName, checkSecret } from '../../lib/organizations/names.ts';
 import { command, flag, option } from '../../lib/terminal/command.ts';
 import { withServerDatabase } from '../../lib/terminal/database.ts';
 import { askSecret } from '../../lib/terminal/prompts.ts';
+import { readSecret } from '../../lib/terminal/secret.ts';
 import { path } from '../../lib/terminal/values.ts';
 
 /** `orgtool set-auth`: sets the authorization code of an organization. */
 export default command({
+  libraries: ['pg', 'inquirer'],
   options: {
     name: option('-n, --name <name>', 'the organization', checkOrganizationName).required(),
     secret: option(
       '-s, --secret <code>',
-      'the code; "" lets clients in without one (others can see arguments)',
+      'the code (other users can see it); "" lets clients in without a code',
       checkSecret,
     ),
-    secretStdin: flag('--secret-stdin', 'read the code from standard input'),
+    secretStdin: flag('--secret-stdin', 'read the code from the first line of standard input'),
     secretFile: option('--secret-file <file>', 'read the code from the first line of a file', path),
-    generate: flag('--generate', 'make a random code'),
+    generate: flag('--generate', 'make a random code and print it'),
   },
   examples: [
     'keytrustee-orgtool set-auth -n disaster-recov --generate',
     'pass kt/dr | ktadmin orgtool set-auth -n disaster-recov --secret-stdin',
   ],
-  async run({ name, secret, secretStdin, secretFile, generate }, { settings, terminal }) {
-    const given = [secret !== undefined, secretStdin, secretFile !== undefined, generate].filter(
-      Boolean,
-    ).length;
-    if (given > 1 || (given === 0 && !terminal.canAsk)) {
-      throw failure('usage', 'give exactly one of -s, --secret-stdin, --secret-file and --generate');
+  /** The code is read as the caller, whose file it is; undefined: it is asked for. */
+  async asCaller({ secret, secretStdin, secretFile, generate }, { terminal }) {
+    const given = [secret !== undefined, secretStdin, secretFile !== undefined, generate];
+    const count = given.filter(Boolean).length;
+    if (count > 1 || (count === 0 && !terminal.canAsk)) {
+      const how = '-s, --secret-stdin, --secret-file or --generate';
+      throw failure('usage', count > 1 ? `give only one of ${how}` : `give the code by ${how}`);
     }
-    if (secret !== undefined && secret !== '') {
-      terminal.warn(
-        'a code given as an argument can be seen by other users; --secret-stdin and --secret-file hide it',
-      );
-    }
-    const code = generate
-      ? randomSecret()
-      : (secret ??
-        checkSecret(given === 0 ? await askSecret(`New code of ${name}`) : await readFirstLine(secretFile)));
+    if (generate) return randomSecret();
+    if (secretStdin || secretFile !== undefined) return checkNewSecret(await readSecret(secretFile));
+    return secret;
+  },
+  async run({ name, secret, generate }, { settings, terminal }, prepared) {
+    if (secret)
+      terminal.warn('other users can see the code in the list of processes; --secret-stdin hides it');
+    const code = prepared ?? (await askSecret(`New authorization code of ${name}`, checkNewSecret));
     await withServerDatabase(settings, (database) => setAuthorization(database, name, code));
     terminal.log(LOGGER, 'INFO', 'Setting authorization secret');
     if (code === '') terminal.warn(`${name} now lets every client in without a code`);
-    return { name, automaticApproval: code === '' };
+    return { name, automaticApproval: code === '', ...(generate ? { secret: code } : {}) };
+  },
+  async print({ secret }, terminal) {
+    if (secret !== undefined) await terminal.write(`${secret}\n`);
   },
 });

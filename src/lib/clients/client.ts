@@ -146,8 +146,8 @@ export async function setClientState(
         `ktadmin orgtool enable-client --fingerprint ${fingerprint}`,
       );
     }
-    const column = to === 'active' ? 'activated_at' : 'disabled_at';
-    await database.query(`update public.client set state = $2, ${column} = now() where fingerprint = $1`, [
+    const times = to === 'active' ? 'activated_at = now(), disabled_at = null' : 'disabled_at = now()';
+    await database.query(`update public.client set state = $2, ${times} where fingerprint = $1`, [
       fingerprint,
       to,
     ]);

@@ -3,6 +3,6 @@
  * `step` is a piece of work that a person waits for.
  */
 export interface Reporter {
-  log(logger: string, level: 'DEBUG' | 'INFO' | 'WARNING', message: string): void;
+  log(logger: string, level: 'DEBUG' | 'INFO' | 'WARNING', message: string, at?: Date): void;
   step<T>(text: string, work: () => Promise<T>): Promise<T>;
 }

@@ -23,13 +23,16 @@ export async function addOrganization(
   reporter: Reporter,
 ): Promise<AddedOrganization> {
   return withTransaction(database, async () => {
+    // The log line and the creation that `list` prints show one and the same moment, as the original's do.
+    const now = new Date();
     const inserted = await database.query<{ id: string }>(
-      'insert into public.organization (uuid, name, auth_secret) values ($1, $2, $3) on conflict (name) do nothing returning id',
-      [randomToken(), name, randomSecret()],
+      `insert into public.organization (uuid, name, auth_secret, created_at) values ($1, $2, $3, $4)
+       on conflict (name) do nothing returning id`,
+      [randomToken(), name, randomSecret(), now],
     );
     const created = inserted.rowCount === 1;
     if (created) {
-      reporter.log(LOGGER, 'INFO', 'Adding organization to database');
+      reporter.log(LOGGER, 'INFO', 'Adding organization to database', now);
       reporter.log(LOGGER, 'INFO', 'Initializing random secret');
     }
     const added = await database.query<{ email: string }>(
@@ -41,7 +44,11 @@ export async function addOrganization(
     );
     const addedContacts = added.rows.map((row) => row.email);
     if (!created)
-      reporter.log(LOGGER, 'INFO', `Organization exists, adding ${addedContacts.length} contacts`);
+      reporter.log(
+        LOGGER,
+        'INFO',
+        `Organization exists, new contacts: ${addedContacts.join(', ') || 'none'}`,
+      );
     return { name, created, addedContacts };
   });
 }

@@ -58,6 +58,9 @@ export function checkSecret(secret: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(secret))
     throw failure('usage', 'an authorization code is one line without control characters');
+  // What is not UTF-8 arrives as this character: a client could never give the code that was meant.
+  if (secret.includes('\ufffd'))
+    throw failure('usage', 'an authorization code is text in UTF-8, and this one is not');
   if (Buffer.byteLength(secret) > SECRET_LIMIT)
     throw failure('usage', `an authorization code has at most ${SECRET_LIMIT} bytes`);
   return secret;

@@ -4,6 +4,7 @@ import { DEFAULT_CONFDIR, environment } from '../core/config.ts';
 import { failure, KeyTrusteeError } from '../core/errors.ts';
 import type { Command, CommandNode, Globals, OptionSpec } from './command.ts';
 import { type HelpSubject, helpScreen } from './help.ts';
+import { path } from './values.ts';
 import type { Typed } from './words.ts';
 
 /** Does what was typed. */
@@ -33,7 +34,10 @@ export class CommandMissing extends Error {
 function globalOptions(shortConfdir: boolean): Option[] {
   const confdir = shortConfdir ? '-c, --confdir <dir>' : '--confdir <dir>';
   return [
-    new Option(confdir, `configuration directory (default: $KEYTRUSTEE_CONFDIR, else ${DEFAULT_CONFDIR})`),
+    new Option(
+      confdir,
+      `configuration directory (default: $KEYTRUSTEE_CONFDIR, else ${DEFAULT_CONFDIR})`,
+    ).argParser((text) => parseValue('--confdir', path, text)),
     new Option('--json', 'print the result, or the error, as JSON on stdout'),
     new Option('-q, --quiet', 'print nothing but data and errors'),
     new Option('--verbose', 'print more of what happens'),
@@ -49,18 +53,18 @@ function toOption(spec: OptionSpec<unknown>): Option {
   else if (spec.fallback !== undefined && spec.fallback !== false) option.default(spec.fallback);
   if (spec.parse === undefined && !spec.isRepeatable) return option;
   option.argParser<unknown>((text, previous) => {
-    const value = parseValue(spec, text);
+    const value = parseValue(spec.flags, spec.parse, text);
     return spec.isRepeatable ? [...(previous as unknown[]), value] : value;
   });
   return option;
 }
 
-function parseValue(spec: OptionSpec<unknown>, text: string): unknown {
+function parseValue(flags: string, parse: OptionSpec<unknown>['parse'], text: string): unknown {
   try {
-    return spec.parse === undefined ? text : spec.parse(text);
+    return parse === undefined ? text : parse(text);
   } catch (error) {
     if (error instanceof KeyTrusteeError)
-      throw failure(error.code, `${spec.flags.split(/[ ,]+/)[0]}: ${error.message}`, error.hint);
+      throw failure(error.code, `${flags.split(/[ ,]+/)[0]}: ${error.message}`, error.hint);
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
 }

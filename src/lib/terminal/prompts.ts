@@ -29,14 +29,9 @@ export async function confirm(terminal: Terminal, question: string, answeredBy: 
   return asked(ask({ message: question, default: false }, context()));
 }
 
-/** Asks for a text; `check` throws what is wrong with it. */
-export async function askText(
-  question: string,
-  proposal: string,
-  check: (text: string) => string,
-): Promise<string> {
-  const { input } = await load('inquirer');
-  const validate = (text: string) => {
+/** What is wrong with an answer, as a prompt wants to know it. */
+function judge(check: (text: string) => string): (text: string) => true | string {
+  return (text) => {
     try {
       check(text);
       return true;
@@ -44,7 +39,16 @@ export async function askText(
       return (error as Error).message;
     }
   };
-  return asked(input({ message: question, default: proposal, validate }, context()));
+}
+
+/** Asks for a text; `check` throws what is wrong with it. */
+export async function askText(
+  question: string,
+  proposal: string,
+  check: (text: string) => string,
+): Promise<string> {
+  const { input } = await load('inquirer');
+  return asked(input({ message: question, default: proposal, validate: judge(check) }, context()));
 }
 
 /** Asks for the name of what is about to be lost, so that nobody loses it by a slip. */
@@ -60,8 +64,8 @@ export async function confirmByName(terminal: Terminal, question: string, name: 
   return (await asked(input({ message: `${question} Type ${name} to go on:` }, context()))).trim() === name;
 }
 
-/** Asks for a secret without showing it. */
-export async function askSecret(question: string): Promise<string> {
+/** Asks for a secret without showing it; `check` throws what is wrong with it. */
+export async function askSecret(question: string, check: (text: string) => string): Promise<string> {
   const { password } = await load('inquirer');
-  return asked(password({ message: question, mask: true }, context()));
+  return asked(password({ message: question, mask: true, validate: judge(check) }, context()));
 }

@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
 
-const SECRET_OPTIONS = new Set(['-s', '--secret']);
+/** An option whose value is a secret: by itself, or with the value behind it, also after other letters (`-qsCODE`). */
+const SECRET_OPTION = /^(?:-q*s|--secret)$/;
+const SECRET_WITH_VALUE = /^(-q*s|--secret=).+$/s;
 
 function quote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -9,8 +11,8 @@ function quote(word: string): string {
 /** The line that does what was typed as the right account. A secret among the words is left out of it. */
 export function sudoLine(account: string): string {
   const words = process.argv.slice(2).map((word, index, all) => {
-    if (SECRET_OPTIONS.has(all[index - 1] ?? '')) return '…';
-    return word.replace(/^(-s|--secret=)(?=.).*$/, '$1…');
+    if (SECRET_OPTION.test(all[index - 1] ?? '')) return 'CODE';
+    return word.replace(SECRET_WITH_VALUE, '$1CODE');
   });
   const program = basename(process.argv[1] ?? 'ktadmin').replace(/\.js$/, '');
   const user = account === 'root' ? 'sudo' : `sudo -u ${quote(account)}`;

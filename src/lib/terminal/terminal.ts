@@ -48,12 +48,12 @@ export function createTerminal(manner: Manner): Terminal {
     spinner?.render();
   };
 
-  const log: Reporter['log'] = (logger, level, message) => {
+  const log: Reporter['log'] = (logger, level, message, at = new Date()) => {
     if (level === 'DEBUG' && !manner.verbose) return;
     if (level === 'INFO' && manner.quiet) return;
     say(
       manner.logForm === 'dated'
-        ? `${logTime(new Date())} - ${logger} - ${level} - ${message}`
+        ? `${logTime(at)} - ${logger} - ${level} - ${message}`
         : `${level}:${logger}:${message}`,
     );
   };

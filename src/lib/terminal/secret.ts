@@ -1,0 +1,41 @@
+import { createReadStream } from 'node:fs';
+import { errorCode, explain, failure } from '../core/errors.ts';
+
+const LIMIT = 65_536;
+
+async function firstLine(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of source) {
+    pieces.push(piece);
+    size += piece.length;
+    if (piece.includes(10) || size > LIMIT) break;
+  }
+  const all = Buffer.concat(pieces);
+  const end = all.indexOf(10);
+  return end === -1 ? all : all.subarray(0, end);
+}
+
+/**
+ * Reads a secret: the first line of a file, or of standard input, without its end of line. An empty one is refused, for
+ * a program before the pipe that failed would leave just that; so is what is not UTF-8.
+ */
+export async function readSecret(path?: string): Promise<string> {
+  const where = path ?? 'standard input';
+  const source = path === undefined ? process.stdin : createReadStream(path);
+  const bytes = await firstLine(source).catch((error: unknown) => {
+    const { code, message } = explain(error);
+    if (errorCode(error) === undefined) throw error;
+    throw failure(code, message.startsWith(where) ? message : `${where}: ${message}`, undefined, error);
+  });
+  if (bytes.length > LIMIT) throw failure('usage', `the first line of ${where} is too long`);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r$/, '');
+  } catch {
+    throw failure('usage', `the first line of ${where} is not text in UTF-8`);
+  }
+  if (text === '')
+    throw failure('usage', `${where} holds no code`, 'for automatic approval without a code give -s ""');
+  return text;
+}
