@@ -65,3 +65,13 @@ export function checkSecret(secret: string): string {
     throw failure('usage', `an authorization code has at most ${SECRET_LIMIT} bytes`);
   return secret;
 }
+
+/**
+ * Checks an authorization code that a person typed or a program piped: unlike an argument it must not be empty, for that
+ * is what a program that failed leaves in a pipe, and it would let every client in.
+ */
+export function checkNewSecret(secret: string): string {
+  if (secret === '')
+    throw failure('usage', 'the authorization code is empty', 'to let clients in without a code, give -s ""');
+  return checkSecret(secret);
+}

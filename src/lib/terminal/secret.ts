@@ -16,10 +16,7 @@ async function firstLine(source: AsyncIterable<Buffer>): Promise<Buffer> {
   return end === -1 ? all : all.subarray(0, end);
 }
 
-/**
- * Reads a secret: the first line of a file, or of standard input, without its end of line. An empty one is refused, for
- * a program before the pipe that failed would leave just that; so is what is not UTF-8.
- */
+/** Reads a secret: the first line of a file, or of standard input, without its end of line. What is not UTF-8 is refused. */
 export async function readSecret(path?: string): Promise<string> {
   const where = path ?? 'standard input';
   const source = path === undefined ? process.stdin : createReadStream(path);
@@ -29,13 +26,9 @@ export async function readSecret(path?: string): Promise<string> {
     throw failure(code, message.startsWith(where) ? message : `${where}: ${message}`, undefined, error);
   });
   if (bytes.length > LIMIT) throw failure('usage', `the first line of ${where} is too long`);
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r$/, '');
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r$/, '');
   } catch {
     throw failure('usage', `the first line of ${where} is not text in UTF-8`);
   }
-  if (text === '')
-    throw failure('usage', `${where} holds no code`, 'for automatic approval without a code give -s ""');
-  return text;
 }
