@@ -45,7 +45,7 @@ const leaveOut = {
 
 /** Libraries that are loaded late become files of their own: `lib/pg.js`. */
 const libraries = {};
-const lateLibraries = {
+const lateLibraries = (here) => ({
   name: 'late-libraries',
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
@@ -54,7 +54,7 @@ const lateLibraries = {
       const found = await build.resolve(path, { kind, resolveDir, pluginData: 'inner' });
       const name = path.replace(/^@/, '').replaceAll('/', '-');
       libraries[`lib/${name}`] = found.path;
-      return { path: `./lib/${name}.js`, external: true };
+      return { path: `${here}lib/${name}.js`, external: true });
     });
   },
 };
@@ -128,7 +128,14 @@ const shared = {
 await build({
   ...shared,
   entryPoints: ['src/program.ts'],
-  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries, leaveOut],
+  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries('./'), leaveOut],
+});
+await build({
+  ...shared,
+  entryPoints: ['bench/seed-deposits.ts'],
+  outdir: 'dist.next/bench',
+  splitting: false,
+  plugins: [lateLibraries('../'), leaveOut],
 });
 await build({ ...shared, entryPoints: libraries, minifyIdentifiers: true, plugins: [leaveOut] });
 // A program that is running meanwhile finds the old build or the new one, never half of it.

@@ -85,10 +85,13 @@ const distribution = {
     return readIfThere(this.stamp) === this.wanted();
   },
   wanted() {
-    const sources = readdirSync(join(top, 'src'), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name).slice(top.length + 1));
-    return digest([...sources.sort(), 'scripts/build.mjs', 'package.json', 'package-lock.json']);
+    const sources = ['src', 'man'].flatMap((directory) =>
+      readdirSync(join(top, directory), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(top.length + 1)),
+    );
+    const scripts = ['build', 'man', 'no-compiler'].map((name) => `scripts/${name}.mjs`);
+    return digest([...sources.sort(), ...scripts, 'package.json', 'package-lock.json']);
   },
   run() {
     const wanted = this.wanted();
