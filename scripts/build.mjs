@@ -5,6 +5,7 @@ import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { renderManuals } from './man.mjs';
 
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
@@ -45,7 +46,7 @@ const leaveOut = {
 
 /** Libraries that are loaded late become files of their own: `lib/pg.js`. */
 const libraries = {};
-const lateLibraries = (here) => ({
+const lateLibraries = {
   name: 'late-libraries',
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
@@ -54,7 +55,7 @@ const lateLibraries = (here) => ({
       const found = await build.resolve(path, { kind, resolveDir, pluginData: 'inner' });
       const name = path.replace(/^@/, '').replaceAll('/', '-');
       libraries[`lib/${name}`] = found.path;
-      return { path: `${here}lib/${name}.js`, external: true });
+      return { path: `./lib/${name}.js`, external: true };
     });
   },
 };
@@ -128,16 +129,10 @@ const shared = {
 await build({
   ...shared,
   entryPoints: ['src/program.ts'],
-  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries('./'), leaveOut],
-});
-await build({
-  ...shared,
-  entryPoints: ['bench/seed-deposits.ts'],
-  outdir: 'dist.next/bench',
-  splitting: false,
-  plugins: [lateLibraries('../'), leaveOut],
+  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries, leaveOut],
 });
 await build({ ...shared, entryPoints: libraries, minifyIdentifiers: true, plugins: [leaveOut] });
+await renderManuals(join(next, 'man'));
 // A program that is running meanwhile finds the old build or the new one, never half of it.
 const previous = join(top, 'dist.previous');
 rmSync(previous, { recursive: true, force: true });
