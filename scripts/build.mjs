@@ -46,7 +46,7 @@ const leaveOut = {
 
 /** Libraries that are loaded late become files of their own: `lib/pg.js`. */
 const libraries = {};
-const lateLibraries = {
+const lateLibraries = (here) => ({
   name: 'late-libraries',
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
@@ -55,10 +55,10 @@ const lateLibraries = {
       const found = await build.resolve(path, { kind, resolveDir, pluginData: 'inner' });
       const name = path.replace(/^@/, '').replaceAll('/', '-');
       libraries[`lib/${name}`] = found.path;
-      return { path: `./lib/${name}.js`, external: true };
+      return { path: `${here}lib/${name}.js`, external: true };
     });
   },
-};
+});
 
 /**
  * All commands together become one file, in which each is set up when it is asked for: reading twenty small files costs
@@ -129,7 +129,14 @@ const shared = {
 await build({
   ...shared,
   entryPoints: ['src/program.ts'],
-  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries, leaveOut],
+  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries('./'), leaveOut],
+});
+await build({
+  ...shared,
+  entryPoints: ['bench/seed-deposits.ts'],
+  outdir: 'dist.next/bench',
+  splitting: false,
+  plugins: [lateLibraries('../'), leaveOut],
 });
 await build({ ...shared, entryPoints: libraries, minifyIdentifiers: true, plugins: [leaveOut] });
 await renderManuals(join(next, 'man'));
