@@ -1,0 +1,49 @@
+/** Looking at processes, to wait for a moment of a program's work and to show that nothing of it is left. */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+
+/** A process, by its number and its words. */
+export interface Seen {
+  pid: number;
+  words: string[];
+}
+
+async function look(pid: number): Promise<Seen | undefined> {
+  const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return text === '' ? undefined : { pid, words: text.split('\0') };
+}
+
+/** What a process has started, and what that has started. */
+export async function descendants(pid: number): Promise<Seen[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const found: Seen[] = [];
+  for (const child of text.split(' ').map(Number).filter(Boolean)) {
+    const seen = await look(child);
+    if (seen !== undefined) found.push(seen);
+    found.push(...(await descendants(child)));
+  }
+  return found;
+}
+
+/** Command lines of the processes that name a path, or work in it or below it. Zombies have neither. */
+export async function processesAt(path: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+    const seen = await look(Number(name));
+    const place = await readlink(`/proc/${name}/cwd`).catch(() => '');
+    if (seen === undefined) continue;
+    if (place === path || place.startsWith(`${path}/`) || seen.words.some((word) => word.includes(path)))
+      found.push(`${name} ${seen.words.join(' ')}`);
+  }
+  return found;
+}
+
+/** Whether a process is there; a zombie is not. */
+export async function isAlive(pid: number): Promise<boolean> {
+  return (await look(pid)) !== undefined;
+}
+
+/** The temporary GnuPG homes that processes were given. */
+export function gpgHomes(processes: Seen[]): string[] {
+  return processes.flatMap(({ words }) => words.filter((word) => word.startsWith('/tmp/ktgpg-')));
+}
