@@ -1,27 +1,23 @@
-import { basename } from 'node:path';
-import { listenForSignals } from './lib/core/interrupt.ts';
-import { watchOutput } from './lib/terminal/output.ts';
-import { versionText } from './lib/terminal/version.ts';
+import { versionText } from './lib/terminal/version-text.ts';
 import { commandTree, PROGRAMS } from './registry.ts';
 
 /**
  * Runs the program under the name that it was called by; the exit status is set, never forced. The parser and all that
- * runs a command are loaded here and not at the top, because `--version` is to cost no more than Node itself.
+ * runs a command are loaded here and not at the top, and share no module with this one, because `--version` and `--help`
+ * are to cost little more than Node itself.
  */
 export async function main(): Promise<void> {
   process.umask(0o077);
-  watchOutput();
-  listenForSignals((status) => process.exit(status));
   const argv = process.argv.slice(2);
-  if (argv.includes('--version') && argv.every((word) => word === '--version' || word === '--json')) {
-    process.stdout.write(versionText(argv.includes('--json')));
-    return;
-  }
-  const { reportCrash, runProgram } = await import('./lib/terminal/run.ts');
-  const end = (status: number) => process.exit(status);
-  process.on('uncaughtException', (error) => void reportCrash(error, argv).then(end));
-  const name = basename(process.argv[1] ?? '').replace(/\.(?:js|sh)$/, '');
+  const onlyVersion = argv.includes('--version') && argv.every((word) => /^--(?:version|json)$/.test(word));
+  const name = (process.argv[1] ?? '').replace(/^.*\/|\.(?:js|sh)$/g, '');
   const known = name in PROGRAMS ? name : 'ktadmin';
-  const status = await runProgram({ name: known, words: PROGRAMS[known] ?? [] }, commandTree(), argv);
-  if (status !== 0) process.exitCode = status;
+  const status = onlyVersion ? 'version' : await start({ name: known, words: PROGRAMS[known] ?? [] }, argv);
+  if (status === 'version') process.stdout.write(versionText(argv.includes('--json')));
+  else if (status !== 0) process.exitCode = status;
+}
+
+async function start(program: { name: string; words: string[] }, argv: string[]) {
+  const { runProgram } = await import('./lib/terminal/run.ts');
+  return runProgram(program, commandTree(), argv, (status) => process.exit(status));
 }

@@ -4,6 +4,7 @@ import { DEFAULT_CONFDIR, environment } from '../core/config.ts';
 import { failure, KeyTrusteeError } from '../core/errors.ts';
 import type { Command, CommandNode, Globals, OptionSpec } from './command.ts';
 import { type HelpSubject, helpScreen } from './help.ts';
+import { screenWidth, writeScreen } from './output.ts';
 import { path } from './values.ts';
 import type { Typed } from './words.ts';
 
@@ -126,7 +127,12 @@ function commonParts(place: Commander, subject: Omit<HelpSubject, 'globals'>): v
     throw new VersionWanted();
   });
   place.exitOverride().helpOption('-h, --help').helpCommand(false).enablePositionalOptions();
-  place.configureOutput({ outputError: () => undefined });
+  place.configureOutput({
+    outputError: () => undefined,
+    writeOut: writeScreen,
+    getOutHelpWidth: screenWidth as () => number,
+    getOutHasColors: () => false,
+  });
   const rows = globals.map(({ flags, description }): [string, string] => [flags, description]);
   place.configureHelp({ formatHelp: (_, helper) => helpScreen({ ...subject, globals: rows }, helper) });
   hideValuesOfUnknownOptions(place);

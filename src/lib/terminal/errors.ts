@@ -1,6 +1,7 @@
 import { explain, type KeyTrusteeError, STATUS } from '../core/errors.ts';
 import { Interrupted, interruption } from '../core/interrupt.ts';
 import { load } from '../core/lazy.ts';
+import { watchOutput } from './output.ts';
 import { hasColor } from './terminal.ts';
 import { optionsPart } from './words.ts';
 
@@ -27,6 +28,7 @@ function stackOf(error: KeyTrusteeError): string {
  * stack is printed only with `--verbose`. `argv` is what was typed: it may be the parser that failed.
  */
 export async function reportError(thrown: unknown, argv: string[]): Promise<number> {
+  watchOutput();
   const typed = optionsPart(argv);
   const interrupted = interruptionOf(thrown);
   const error = explain(thrown);

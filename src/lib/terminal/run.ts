@@ -1,12 +1,13 @@
 import { CommanderError } from 'commander';
 import { failure, STATUS } from '../core/errors.ts';
+import { listenForSignals } from '../core/interrupt.ts';
 import { assemble, CommandMissing, type Runner, VersionWanted } from './assemble.ts';
 import type { CommandNode } from './command.ts';
 import { reportError } from './errors.ts';
 import { ReaderGone } from './json.ts';
+import { watchOutput } from './output.ts';
 import { createTerminal } from './terminal.ts';
 import { usageError } from './usage.ts';
-import { versionText } from './version.ts';
 import { optionsPart, readWords, type Typed } from './words.ts';
 
 /** One of the names that the program goes by, and the words of `ktadmin` that it stands for. */
@@ -33,20 +34,18 @@ function programNode({ name, words }: ProgramName, tree: CommandNode): CommandNo
   return { ...node, name };
 }
 
-async function parse(typed: Typed, root: CommandNode): Promise<number> {
+async function parse(typed: Typed, root: CommandNode): Promise<ProgramStatus> {
   try {
     const program = await assemble(root, typed, runner);
     await program.parseAsync(typed.argv, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    if (error instanceof VersionWanted) {
-      process.stdout.write(versionText(optionsPart(typed.argv).includes('--json')));
-      return 0;
-    }
+    if (error instanceof VersionWanted) return 'version';
     if (error instanceof CommandMissing && !optionsPart(typed.argv).includes('--json')) {
+      watchOutput();
       process.stderr.write(error.help);
-      return 2;
+      return STATUS.usage;
     }
     if (error instanceof CommandMissing)
       throw failure('usage', 'no command was given', `${typed.called} --help lists the commands`);
@@ -54,13 +53,23 @@ async function parse(typed: Typed, root: CommandNode): Promise<number> {
   }
 }
 
-/** Tells of an error that nobody caught, and returns the exit status. */
-export async function reportCrash(thrown: unknown, argv: string[]): Promise<number> {
-  return reportError(thrown, argv).catch(() => STATUS.bug);
-}
+/** The exit status; or that the version is to be printed, which is left to the caller. */
+type ProgramStatus = number | 'version';
 
-/** Runs what was typed and returns the exit status; what went wrong has been told then. */
-export async function runProgram(name: ProgramName, tree: CommandNode, argv: string[]): Promise<number> {
+/**
+ * Runs what was typed and returns the exit status; what went wrong has been told then. `end` ends the process at once: at
+ * a second signal, and after an error that nobody caught.
+ */
+export async function runProgram(
+  name: ProgramName,
+  tree: CommandNode,
+  argv: string[],
+  end: (status: number) => void,
+): Promise<ProgramStatus> {
+  listenForSignals(end);
+  process.on('uncaughtException', (error) => {
+    void reportError(error, argv).then(end, () => end(STATUS.bug));
+  });
   try {
     const root = programNode(name, tree);
     return await parse(readWords(root, argv), root);

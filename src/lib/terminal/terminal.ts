@@ -3,7 +3,7 @@ import { environment } from '../core/config.ts';
 import { load } from '../core/lazy.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { logTime } from '../core/time.ts';
-import { write } from './output.ts';
+import { watchOutput, write } from './output.ts';
 
 /** How a command meets a person or a script: data on stdout, everything else on stderr. */
 export interface Terminal extends Reporter {
@@ -38,6 +38,7 @@ export function hasColor(stream: NodeJS.WriteStream, wanted: boolean): boolean {
 
 /** Makes the terminal of one run. */
 export function createTerminal(manner: Manner): Terminal {
+  watchOutput();
   const animated =
     process.stderr.isTTY === true && environment.term !== 'dumb' && !manner.quiet && !manner.json;
   let spinner: Ora | undefined;
