@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rm, statfs, unlink } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { errorCode, failure } from './errors.ts';
 import { load } from './lazy.ts';
@@ -82,6 +82,15 @@ export async function makePrivateDirectory(
   return missing;
 }
 
+/** A disk with less than this is full, whatever a program that failed on it says; bytes. */
+const NO_SPACE = 64 * 1024;
+
+/** Whether the disk that a directory lies on has no space left for this account. */
+export async function isDiskFull(directory: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize < NO_SPACE;
+}
+
 /** Removes a directory and what is in it, also where a child that is being ended still writes its last files there. */
 async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
@@ -120,4 +129,18 @@ export async function openUnnamed(directory: string): Promise<FileHandle> {
   const handle = await createExclusively(path);
   await unlink(path);
   return handle;
+}
+
+/** The first line of a small file, or of standard input where no path is given, without its end of line. */
+export async function readFirstLine(path?: string): Promise<string> {
+  const limit = 65_536;
+  let text = '';
+  const source = path === undefined ? process.stdin : createReadStream(path);
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    text += chunk.toString('utf8');
+    if (text.includes('\n') || text.length > limit) break;
+  }
+  const [line = ''] = text.split('\n');
+  if (line.length > limit) throw failure('usage', 'the first line is too long');
+  return line.replace(/\r$/, '');
 }

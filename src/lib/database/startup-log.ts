@@ -1,11 +1,9 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
+import { isDiskFull } from '../core/files.ts';
 import type { Cluster } from './cluster.ts';
-
-/** Less than this is a full disk; bytes. A server needs a few pages only to say so. */
-const NO_SPACE = 64 * 1024;
 
 /** Where a server writes until it has its own log, and how long that log was before the start. */
 export interface StartupLog {
@@ -40,14 +38,9 @@ export async function wordsSince(cluster: Cluster, log: StartupLog): Promise<str
   return words;
 }
 
-async function isFull(cluster: Cluster): Promise<boolean> {
-  const { bavail, bsize } = await statfs(cluster.root);
-  return bavail * bsize < NO_SPACE;
-}
-
 /** The error of a server that ended instead of starting: its last words that say why, without the time of day. */
 export async function startFailure(cluster: Cluster, words: string): Promise<Error> {
-  if (/No space left on device/i.test(words) || (await isFull(cluster))) {
+  if (/No space left on device/i.test(words) || (await isDiskFull(cluster.root))) {
     return failure(
       'failed',
       'PostgreSQL did not start: no space left on device',

@@ -2,12 +2,21 @@ import type { Account } from '../core/account.ts';
 import { confdirFiles } from '../core/config.ts';
 import { type Configuration, readConfiguration, writeConfiguration } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
-import { exists, makePrivateDirectory, sweep, withStagingDirectory, writeAtomically } from '../core/files.ts';
+import {
+  exists,
+  isDiskFull,
+  makePrivateDirectory,
+  sweep,
+  withStagingDirectory,
+  writeAtomically,
+} from '../core/files.ts';
+import { interruption } from '../core/interrupt.ts';
 import { withLock } from '../core/lock.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { findPostgres } from '../database/binaries.ts';
 import { clusterAt, clusterExists } from '../database/cluster.ts';
 import { createCluster } from '../database/cluster-create.ts';
+import type { ListedKey } from '../gpg/listing.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { findServerKey, generateServerKey, qualifiedFingerprint } from '../gpg/server-key.ts';
 import { ensureCertificate } from './certificate.ts';
@@ -35,6 +44,23 @@ keys=root
 level=INFO
 `;
 
+async function makeKey(confdir: string, host: string): Promise<ListedKey> {
+  return await withStagingDirectory(confdir, '.init-', async (staging) => {
+    try {
+      return await generateServerKey(confdirFiles(confdir), staging, host);
+    } catch (error) {
+      // The agent of GnuPG calls a full disk an unknown error.
+      if (interruption.aborted || !(await isDiskFull(staging))) throw error;
+      throw failure(
+        'failed',
+        'gpg: no space left on device',
+        'free some space and run the command again',
+        error,
+      );
+    }
+  });
+}
+
 async function ensureKey(
   request: InitializeRequest,
   expected: string | undefined,
@@ -51,11 +77,8 @@ async function ensureKey(
       `copy private-keys-v1.d and pubring.kbx of that server, or restore a backup`,
     );
   }
-  const key = await reporter.step('making the server’s OpenPGP key (RSA 4096)', () =>
-    withStagingDirectory(confdir, '.init-', (staging) =>
-      generateServerKey(files, staging, request.newServer.EXTERNAL_ADDRESS),
-    ),
-  );
+  const make = () => makeKey(confdir, request.newServer.EXTERNAL_ADDRESS);
+  const key = await reporter.step('making the server’s OpenPGP key (RSA 4096)', make);
   return [qualifiedFingerprint(key), true];
 }
 

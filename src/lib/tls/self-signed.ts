@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import { errorCode, failure } from '../core/errors.ts';
+import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 
 /** A certificate and its private key, both PEM. */
@@ -71,8 +71,8 @@ function readPrivateKey(pem: string): Buffer {
   let key: ReturnType<typeof createPrivateKey>;
   try {
     key = createPrivateKey(pem);
-  } catch (error) {
-    const isLocked = errorCode(error) === 'ERR_MISSING_PASSPHRASE';
+  } catch {
+    const isLocked = /ENCRYPTED/.test(pem);
     throw failure(
       'state',
       isLocked ? 'the key has a password' : 'it holds no private key in PEM form',
