@@ -1,4 +1,4 @@
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rm, statfs, unlink } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { errorCode, failure } from './errors.ts';
@@ -129,18 +129,4 @@ export async function openUnnamed(directory: string): Promise<FileHandle> {
   const handle = await createExclusively(path);
   await unlink(path);
   return handle;
-}
-
-/** The first line of a small file, or of standard input where no path is given, without its end of line. */
-export async function readFirstLine(path?: string): Promise<string> {
-  const limit = 65_536;
-  let text = '';
-  const source = path === undefined ? process.stdin : createReadStream(path);
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    text += chunk.toString('utf8');
-    if (text.includes('\n') || text.length > limit) break;
-  }
-  const [line = ''] = text.split('\n');
-  if (line.length > limit) throw failure('usage', 'the first line is too long');
-  return line.replace(/\r$/, '');
 }
