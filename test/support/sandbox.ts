@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { inject, onTestFinished } from 'vitest';
+import { beforeAll, inject, onTestFinished } from 'vitest';
 
 export const world = inject('world');
 export const isRoot = process.getuid?.() === 0;
@@ -83,11 +83,14 @@ export async function freePort(): Promise<number> {
   });
 }
 
+/** Takes what is to be done at the end: of the test, unless somebody else collects it. */
+type AtEnd = (cleanUp: () => Promise<void>) => void;
+
 /** A directory of the service account that is gone when the test has ended. */
-export async function temporaryDirectory(): Promise<string> {
+export async function temporaryDirectory(atEnd: AtEnd = onTestFinished): Promise<string> {
   const directory = await mkdtemp(join(world.directory, 't'));
   if (isRoot) await chown(directory, world.account.uid, world.account.gid);
-  onTestFinished(async () => {
+  atEnd(async () => {
     await stopClusters(directory);
     await rm(directory, { recursive: true, force: true });
   });
@@ -126,8 +129,11 @@ async function replaceIn(path: string, pairs: [string, string][]): Promise<void>
 }
 
 /** A copy of the template server, its database running unless `start` is false; gone when the test has ended. */
-export async function testServer({ start = true } = {}): Promise<TestServer> {
-  const directory = await temporaryDirectory();
+export async function testServer({
+  start = true,
+  atEnd = onTestFinished as AtEnd,
+} = {}): Promise<TestServer> {
+  const directory = await temporaryDirectory(atEnd);
   const template = join(world.directory, 'template');
   await run('cp', ['-a', `${template}/.`, directory]);
   const port = await freePort();
@@ -167,6 +173,19 @@ export async function testServer({ start = true } = {}): Promise<TestServer> {
     const started = await server.ktadmin(['db', 'start']);
     if (started.status !== 0) throw new Error(started.stderr);
   }
+  return server;
+}
+
+/** One running server for all tests of a file, to be called at its top; it may be used once the tests run. */
+export function sharedServer(): TestServer {
+  const server = {} as TestServer;
+  beforeAll(async () => {
+    const cleanUps: (() => Promise<void>)[] = [];
+    Object.assign(server, await testServer({ atEnd: (cleanUp) => cleanUps.push(cleanUp) }));
+    return async () => {
+      for (const cleanUp of cleanUps) await cleanUp();
+    };
+  });
   return server;
 }
 

@@ -1,0 +1,47 @@
+import { addClient, type ClientState, setClientState } from '../../src/lib/clients/client.ts';
+import { load } from '../../src/lib/core/lazy.ts';
+import { clusterAt } from '../../src/lib/database/cluster.ts';
+import { type Database, withDatabase } from '../../src/lib/database/connection.ts';
+import { isRoot, type TestServer, world } from './sandbox.ts';
+
+/**
+ * Lends a connection to a test server's database. Its socket admits the service account alone, so that root takes that
+ * account's identity for the connection and gives it back afterwards.
+ */
+export async function onDatabase<T>(
+  server: TestServer,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  await load('pg');
+  if (isRoot) {
+    process.setegid?.(world.account.gid);
+    process.seteuid?.(world.account.uid);
+  }
+  try {
+    return await withDatabase(clusterAt(server.pgRootdir, server.port), work);
+  } finally {
+    if (isRoot) {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
+  }
+}
+
+/** Adds a client to an organization as a registration will, and brings it into a state. */
+export async function addTestClient(
+  server: TestServer,
+  organization: string,
+  fingerprint: string,
+  state: ClientState = 'pending',
+): Promise<void> {
+  await onDatabase(server, async (database) => {
+    await addClient(database, {
+      organization,
+      fingerprint,
+      name: `host-${fingerprint[0]}`,
+      publicKey: 'a key',
+    });
+    if (state !== 'pending') await setClientState(database, fingerprint, 'active');
+    if (state === 'disabled') await setClientState(database, fingerprint, 'disabled');
+  });
+}
