@@ -64,22 +64,26 @@ async function connect(cluster: Cluster, database = DATABASE): Promise<Database>
   return client;
 }
 
-/** Lends a connection to `work` and always closes it. An interruption ends whatever query is running. */
+/**
+ * Lends a connection to `work` and always closes it. An interruption ends whatever query is running, unless this is
+ * clean-up, which goes on although the program was interrupted.
+ */
 export async function withDatabase<T>(
   cluster: Cluster,
   work: (database: Database) => Promise<T>,
   database = DATABASE,
+  { cleanUp = false } = {},
 ): Promise<T> {
   const client = await connect(cluster, database);
   const abandon = () => void client.end();
   const cut = () => {
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   };
-  interruption.addEventListener('abort', cut);
+  if (!cleanUp) interruption.addEventListener('abort', cut);
   try {
     return await work(client);
   } catch (error) {
-    if (interruption.aborted) throw interruption.reason;
+    if (interruption.aborted && !cleanUp) throw interruption.reason;
     throw explainQuery(error, cluster);
   } finally {
     interruption.removeEventListener('abort', cut);
@@ -89,6 +93,8 @@ export async function withDatabase<T>(
 
 function explainQuery(error: unknown, cluster: Cluster): unknown {
   const code = errorCode(error);
+  // An error of the work itself that has nothing to do with the database: a file that is not there, a broken pipe.
+  if ((error as { path?: unknown } | undefined)?.path !== undefined) return error;
   if (code === '42P01') {
     return failure(
       'state',
@@ -106,7 +112,15 @@ function explainQuery(error: unknown, cluster: Cluster): unknown {
     );
   if (code === '25006')
     return failure('state', 'this is a passive server: its database is read-only', undefined, error);
-  const lost = error instanceof Error && /Connection terminated/.test(error.message);
+  const lost = error instanceof Error && /Connection terminated|not queryable/.test(error.message);
+  if (lost && code === undefined) {
+    return failure(
+      'unreachable',
+      'the connection to the database was lost',
+      `ktadmin db status --pg-rootdir ${cluster.root}`,
+      error,
+    );
+  }
   return lost || (code !== undefined && NOT_RUNNING.has(code)) ? explainConnection(error, cluster) : error;
 }
 
