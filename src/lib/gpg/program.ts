@@ -1,8 +1,9 @@
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 import { type ChildOptions, type ChildResult, childFailure, run } from '../core/process.ts';
+import { withPrivateHome } from './temporary.ts';
 
 /** Options of every call: no network, no questions, nothing of anybody's personal configuration, output for programs. */
 const BASE = [
@@ -45,27 +46,13 @@ export async function withKeyring<T>(
   files: KeyringFiles,
   work: (call: KeyringCall) => Promise<T>,
 ): Promise<T> {
-  const home = await mkdtemp('/tmp/ktgpg-');
-  try {
+  return withPrivateHome(async (home) => {
     if (files.secretKeys !== undefined && (await exists(files.secretKeys))) {
       await symlink(files.secretKeys, join(home, 'private-keys-v1.d'));
     }
     const keyring = ['--no-default-keyring', '--keyring', files.publicKeys, '--trust-model', 'always'];
-    return await work((args, options) => gpg(home, [...keyring, ...args], options));
-  } finally {
-    await stopAgent(home);
-    await rm(home, { recursive: true, force: true });
-  }
-}
-
-/** Ends the agent of a home. It would end by itself once its home is gone, but a minute later. */
-async function stopAgent(home: string): Promise<void> {
-  if (!(await exists(join(home, 'S.gpg-agent')))) {
-    const args = ['--homedir', home, '--list-dirs', 'agent-socket'];
-    const answer = await run('gpgconf', args, { cleanUp: true }).catch(() => undefined);
-    if (answer === undefined || !(await exists(decodeURIComponent(answer.stdout.trim())))) return;
-  }
-  await run('gpgconf', ['--homedir', home, '--kill', 'gpg-agent'], { cleanUp: true }).catch(() => undefined);
+    return work((args, options) => gpg(home, [...keyring, ...args], options));
+  });
 }
 
 /** Fails when GnuPG is missing or older than 2.2. Returns its version. */

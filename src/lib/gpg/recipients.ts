@@ -76,7 +76,7 @@ async function exportKey(home: string, key: ListedKey): Promise<Uint8Array> {
   } catch (error) {
     throw failure(
       'failed',
-      `the key of recipient ${describeKey(key)} cannot be encrypted to: ${(error as Error).message}`,
+      `the key of recipient ${describeKey(key)} cannot be encrypted to: ${(error as Error).message.split('\n')[0]}`,
       'import a current key of this recipient',
       error,
     );
