@@ -1,11 +1,16 @@
 import { dirname, join } from 'node:path';
 import { makeBackup } from '../lib/backups/make.ts';
+import { prepareOutput } from '../lib/backups/output.ts';
 import { environment } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
-import { makePrivateDirectory } from '../lib/core/files.ts';
 import { command, flag, option } from '../lib/terminal/command.ts';
 import { integer, path, port } from '../lib/terminal/values.ts';
 import { PROGRAM } from '../lib/terminal/version.ts';
+
+function recipient(text: string): string {
+  if (text.trim() === '') throw failure('usage', 'an empty recipient');
+  return text;
+}
 
 /** `backup`: writes a backup set and prints its path. */
 export default command({
@@ -14,6 +19,7 @@ export default command({
     gpgRecipient: option(
       '--gpg-recipient <recipient>',
       'encrypt to this key: name, mail, key id or fingerprint; may be repeated',
+      recipient,
     ).repeatable(),
     cleartext: flag('--cleartext', 'do not encrypt: whoever reads the file has every key'),
     output: option('--output <dir>', 'where the set is put (default: beside the configuration)', path),
@@ -38,10 +44,11 @@ export default command({
         'to write it in clear text, say so: --cleartext',
       );
     }
-    await makePrivateDirectory(output ?? dirname(confdir), account);
+    await prepareOutput(output ?? dirname(confdir), confdir, account);
   },
   async run({ gpgRecipient, cleartext, output, roll, databasePort }, { settings, terminal }) {
-    if (cleartext) terminal.warn('this set is not encrypted: whoever reads it has every key of this server');
+    if (cleartext && !terminal.quiet)
+      terminal.warn('this set is not encrypted: whoever reads it has every key of this server');
     const request = {
       recipients: gpgRecipient,
       gnupgHome: environment.gnupgHome ?? join(settings.account.home, '.gnupg'),

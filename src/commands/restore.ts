@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { planRestore } from '../lib/backups/restore/plan.ts';
+import { checkParent, planRestore } from '../lib/backups/restore/plan.ts';
 import { restoreSet } from '../lib/backups/restore/restore.ts';
 import { withRestoreSource } from '../lib/backups/restore/source.ts';
 import { currentAccount } from '../lib/core/account.ts';
@@ -34,6 +34,7 @@ export default bareCommand({
     const file = path(args[0] ?? '');
     const { confdir } = globals;
     const account = await prepareRestoreOwner(confdir, values.user, terminal);
+    await checkParent(confdir);
     const decryption = {
       gnupgHome: values.gnupgHome ?? environment.gnupgHome,
       home: environment.home ?? currentAccount().home,

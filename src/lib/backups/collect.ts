@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, open, readdir, stat } from 'node:fs/promises';
+import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TarMember } from '../archive/member.ts';
 import { findAccount } from '../core/account.ts';
-import { failure } from '../core/errors.ts';
+import { errorCode, failure } from '../core/errors.ts';
+import { checkInterruption } from '../core/interrupt.ts';
 
 /** A file or directory of the configuration directory with its bytes. */
 export interface CollectedMember {
@@ -31,16 +32,28 @@ interface Place {
   type: 'File' | 'Directory';
 }
 
-async function walk(directory: string, excluded: string[]): Promise<Place[]> {
+/** What lies at a path. A link is taken for what it points at, so that the set is whole and its restore follows no link. */
+async function look(path: string) {
+  const stats = await lstat(path);
+  return stats.isSymbolicLink() ? await stat(path).catch(() => undefined) : stats;
+}
+
+/** A link that leads back above itself would never end. */
+async function checkLoop(directory: string, above: string[]): Promise<string[]> {
+  const real = await realpath(directory);
+  if (above.includes(real))
+    throw failure('failed', `${directory} is a link to a directory above it`, `rm ${directory}`);
+  return [...above, real];
+}
+
+async function walk(directory: string, excluded: string[], above: string[] = []): Promise<Place[]> {
+  const chain = await checkLoop(directory, above);
   const places: Place[] = [{ path: directory, type: 'Directory' }];
   for (const name of (await readdir(directory)).toSorted()) {
     const path = join(directory, name);
-    // A link is stored as what it points at, so that the set is whole and its restore follows no link.
-    const stats = (await lstat(path)).isSymbolicLink()
-      ? await stat(path).catch(() => undefined)
-      : await lstat(path);
-    if (TRANSIENT.test(name)) excluded.push(path);
-    else if (stats?.isDirectory() === true) places.push(...(await walk(path, excluded)));
+    if (name.includes('\ufffd')) throw failure('failed', `${path}: the name is not UTF-8`, 'rename the file');
+    const stats = TRANSIENT.test(name) ? undefined : await look(path);
+    if (stats?.isDirectory() === true) places.push(...(await walk(path, excluded, chain)));
     else if (stats?.isFile() === true) places.push({ path, type: 'File' });
     else excluded.push(path);
   }
@@ -99,18 +112,31 @@ async function collectOnce(confdir: string): Promise<Collection> {
   return { members, excluded };
 }
 
-const summary = ({ members }: Collection) =>
-  members.map(({ member, sha256 }) => `${member.path} ${member.mode} ${member.uid} ${sha256}`).join('\n');
+const summary = (collection: Collection | undefined) =>
+  collection?.members
+    .map(({ member, sha256 }) => `${member.path} ${member.mode} ${member.uid} ${sha256}`)
+    .join('\n');
+
+/** One reading, or undefined when something disappeared in the middle of it. */
+async function tryOnce(confdir: string): Promise<Collection | undefined> {
+  try {
+    return await collectOnce(confdir);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 
 /**
  * Reads the configuration directory into memory, and again, until two readings are the same: what changed while it was
  * read would be neither the old state nor the new one (hazard PG-18).
  */
 export async function collectConfdir(confdir: string): Promise<Collection> {
-  let previous = await collectOnce(confdir);
+  let previous = await tryOnce(confdir);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const next = await collectOnce(confdir);
-    if (summary(next) === summary(previous)) return next;
+    checkInterruption();
+    const next = await tryOnce(confdir);
+    if (next !== undefined && summary(next) === summary(previous)) return next;
     previous = next;
   }
   throw failure(

@@ -1,24 +1,15 @@
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import type { TarMember } from '../archive/member.ts';
-import { inPieces, type TarInput, writeTar } from '../archive/write.ts';
-import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { clusterAt } from '../database/cluster.ts';
-import { encryptStream } from '../gpg/encrypt.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
-import { bareFingerprint } from '../gpg/server-key.ts';
-import { clearSign } from '../gpg/signature.ts';
-import { type Collection, collectConfdir } from './collect.ts';
-import { MANIFEST_ENDING, type Manifest, type ManifestMember, printManifest } from './manifest.ts';
-import { setStem } from './name.ts';
-import { checkOutputDirectory, publishSet } from './output.ts';
+import { collectConfdir } from './collect.ts';
+import { checkOutputDirectory } from './output.ts';
 import { rollSets, sweepUnfinished } from './roll.ts';
 import { nextSequence, recordSequence } from './sequence.ts';
 import { type DatabaseSnapshot, withSnapshot } from './snapshot.ts';
+import { writeSet } from './write-set.ts';
 
 /** The name under which log lines of a backup appear. */
 const LOGGER = 'keytrustee.server.backup';
@@ -62,109 +53,28 @@ async function resolveAll(request: BackupRequest, reporter: Reporter): Promise<R
   return [...found.values()];
 }
 
-/** What a set is made of, before it is written. */
-interface Contents {
-  settings: Settings;
-  collection: Collection;
-  snapshot: DatabaseSnapshot;
-  dump: TarMember;
-  manifest: Omit<Manifest, 'members'>;
-}
-
-function memberOf(
-  contents: Pick<Contents, 'settings'>,
-  name: string,
-  size: number,
-  modified: Date,
-): TarMember {
-  const { account, confdir } = contents.settings;
-  const path = join(confdir, '..', name).replace(/^\/+/, '');
-  return {
-    path,
-    type: 'File',
-    size,
-    mode: 0o600,
-    owner: account.name,
-    group: account.name,
-    uid: account.uid,
-    gid: account.gid,
-    modified,
-  };
-}
-
-function listed(member: TarMember, sha256: string | null): ManifestMember {
-  const { path, type, size, mode, owner } = member;
-  return { path, type, size, sha256, mode: mode.toString(8).padStart(4, '0'), owner };
-}
-
-async function* inputs(contents: Contents): AsyncGenerator<TarInput> {
-  const { collection, snapshot, settings, manifest } = contents;
-  for (const { member, data } of collection.members) yield { member, content: [data] };
-  yield { member: contents.dump, content: snapshot.dump.content() };
-  const members = [
-    ...collection.members.map(({ member, sha256 }) => listed(member, sha256)),
-    listed(contents.dump, snapshot.dump.sha256),
-  ];
-  const keyring = confdirFiles(settings.confdir);
-  const fingerprint = bareFingerprint(settings.configuration.LOCAL_FINGERPRINT);
-  const signed = Buffer.from(await clearSign(keyring, fingerprint, printManifest({ ...manifest, members })));
-  const name =
-    contents.dump.path
-      .split('/')
-      .at(-1)
-      ?.replace(/\.sql$/, MANIFEST_ENDING) ?? '';
-  yield { member: memberOf(contents, name, signed.length, contents.dump.modified), content: [signed] };
-}
-
-function describeSet(settings: Settings, request: BackupRequest, snapshot: DatabaseSnapshot, created: Date) {
-  const { configuration, confdir, account } = settings;
-  return {
-    format: 1 as const,
-    program: request.program,
-    created: created.toISOString(),
-    host: configuration.EXTERNAL_ADDRESS,
-    fingerprint: configuration.LOCAL_FINGERPRINT,
-    confdir,
-    account: account.name,
-    database: {
-      name: 'keytrustee',
-      member: '',
-      postgresql: snapshot.postgresql,
-      systemIdentifier: snapshot.systemIdentifier,
-      rows: snapshot.rows,
-    },
-  };
-}
-
-async function writeSet(
+async function assemble(
   settings: Settings,
   request: BackupRequest,
   snapshot: DatabaseSnapshot,
   recipients: Recipient[],
+  reporter: Reporter,
 ): Promise<Omit<BackupResult, 'deleted'>> {
   const created = new Date();
-  const host = settings.configuration.EXTERNAL_ADDRESS;
   const collection = await collectConfdir(settings.confdir);
+  for (const path of collection.excluded) reporter.log(LOGGER, 'DEBUG', `Leaving out ${path}`);
+  // Taken before the set is made: a number that nobody uses is no harm, a second set of one number would be.
   const sequence = await nextSequence(settings.confdir);
-  const dump = memberOf({ settings }, `${setStem(host, created)}.sql`, snapshot.dump.size, created);
-  const described = describeSet(settings, request, snapshot, created);
-  const manifest = {
-    ...described,
-    sequence,
-    database: { ...described.database, member: dump.path },
-    recipients: recipients.map(({ fingerprint, userId }) => ({ fingerprint, userId })),
-    excluded: collection.excluded,
-  };
-  const archive = inPieces(writeTar(inputs({ settings, collection, snapshot, dump, manifest })));
-  const encrypted = recipients.length > 0;
-  const content = encrypted
-    ? await encryptStream(Readable.from(archive, { objectMode: false }), recipients)
-    : archive;
-  const target = { directory: request.output, host, created, ending: encrypted ? '.tar.gpg' : '.tar' };
-  const published = await publishSet(target, content as AsyncIterable<Buffer>);
   await recordSequence(settings.confdir, sequence);
-  const fingerprints = recipients.map((recipient) => recipient.fingerprint);
-  return { ...published, created: manifest.created, sequence, encrypted, recipients: fingerprints };
+  const parts = { settings, collection, snapshot, recipients, created, sequence, program: request.program };
+  const published = await writeSet(parts, request.output);
+  return {
+    ...published,
+    created: created.toISOString(),
+    sequence,
+    encrypted: recipients.length > 0,
+    recipients: recipients.map((recipient) => recipient.fingerprint),
+  };
 }
 
 /**
@@ -184,8 +94,10 @@ export async function makeBackup(
   reporter.log(LOGGER, 'INFO', `Dumping the database on port ${cluster.port}`);
   const made = await reporter.step('backing up', () =>
     withSnapshot(cluster, account, request.output, async (snapshot) => {
+      const { size } = snapshot.dump;
+      reporter.log(LOGGER, 'DEBUG', `Dumped ${size} bytes of PostgreSQL ${snapshot.postgresql}`);
       await sweepUnfinished(request.output, configuration.EXTERNAL_ADDRESS);
-      return writeSet(settings, request, snapshot, recipients);
+      return assemble(settings, request, snapshot, recipients, reporter);
     }),
   );
   reporter.log(LOGGER, 'INFO', `Wrote ${made.path} (${made.size} bytes)`);

@@ -1,16 +1,63 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, link, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { constants } from 'node:fs';
+import { access, type FileHandle, link, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { type Account, currentAccount } from '../core/account.ts';
 import { errorCode, failure } from '../core/errors.ts';
-import { createExclusively, lstatOrNothing, syncDirectory, writeAll } from '../core/files.ts';
+import {
+  createExclusively,
+  exists,
+  lstatOrNothing,
+  makePrivateDirectory,
+  syncDirectory,
+  writeAll,
+} from '../core/files.ts';
 import { checkInterruption } from '../core/interrupt.ts';
 import { setStem } from './name.ts';
 
-/** Refuses a directory that lies in the configuration directory, or that others could write to (hazards FI-8, FI-9). */
+/** Where a path leads, its last parts perhaps still to be made. */
+async function realPlace(path: string): Promise<string> {
+  for (let place = path; ; place = dirname(place)) {
+    const real = await realpath(place).catch(() => undefined);
+    if (real !== undefined || place === '/') return join(real ?? '/', path.slice(place.length));
+  }
+}
+
+/** Refuses a directory that lies in the configuration directory (hazard FI-8); it need not exist yet. */
+async function checkOutputPlace(directory: string, confdir: string): Promise<void> {
+  const real = await realPlace(directory);
+  const inside = await realPlace(confdir);
+  if (real === inside || real.startsWith(inside + sep)) {
+    throw failure('usage', `${directory} lies in the configuration directory, which is what is backed up`);
+  }
+}
+
+/**
+ * Makes the directory where sets are put, when it is missing. To be called by whoever started the program: root makes it
+ * for the service account.
+ */
+export async function prepareOutput(directory: string, confdir: string, account: Account): Promise<void> {
+  await checkOutputPlace(directory, confdir);
+  try {
+    await makePrivateDirectory(directory, account);
+  } catch (error) {
+    if (errorCode(error) === 'ENOTDIR')
+      throw failure('conflict', `${directory} cannot be made: a file is in the way`);
+    if (errorCode(error) !== 'EACCES') throw error;
+    const hint = `as root: install -d -m 700 -o ${account.name} ${directory}`;
+    throw failure('permission', `${directory} cannot be reached by ${currentAccount().name}`, hint, error);
+  }
+}
+
+/** Refuses a directory that this account cannot write to, or that others could write to (hazard FI-9). */
 export async function checkOutputDirectory(directory: string, confdir: string): Promise<void> {
+  await checkOutputPlace(directory, confdir);
+  const { name } = currentAccount();
   const stats = await lstatOrNothing(directory);
   if (stats === undefined)
     throw failure('notFound', `${directory} does not exist`, `mkdir -m 700 ${directory}`);
+  if (stats.isSymbolicLink())
+    throw failure('conflict', `${directory} is a link`, `--output ${await realPlace(directory)}`);
   if (!stats.isDirectory()) throw failure('conflict', `${directory} is not a directory`);
   if ((stats.mode & 0o022) !== 0) {
     throw failure(
@@ -19,11 +66,14 @@ export async function checkOutputDirectory(directory: string, confdir: string): 
       `chmod go-w ${directory}, or give another --output`,
     );
   }
-  const real = await realpath(directory);
-  const inside = await realpath(confdir);
-  if (real === inside || real.startsWith(inside + sep)) {
-    throw failure('usage', `${directory} lies in the configuration directory, which is what is backed up`);
-  }
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK).catch((error: unknown) => {
+    throw failure(
+      'permission',
+      `${directory} cannot be written by ${name}`,
+      `chown ${name}: ${directory}`,
+      error,
+    );
+  });
 }
 
 async function digestOfFile(handle: FileHandle, size: number): Promise<string> {
@@ -51,37 +101,29 @@ async function writeAndReadBack(handle: FileHandle, content: AsyncIterable<Buffe
   }
 }
 
-async function publish(
-  part: string,
-  directory: string,
-  host: string,
-  created: Date,
-  ending: string,
-): Promise<string> {
+/** The name that a new set gets, without its ending: no set has it, nor one that another run is writing. */
+export async function chooseStem(directory: string, host: string, created: Date): Promise<string> {
   for (let number = 0; number < 1000; number += 1) {
-    const path = join(directory, `${setStem(host, created, number)}${ending}`);
-    try {
-      await link(part, path);
-      await unlink(part);
-      return path;
-    } catch (error) {
-      if (errorCode(error) === 'EEXIST') continue;
-      // Some file systems have no hard links; there the name was looked at just before.
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? '')) throw error;
-      if ((await lstatOrNothing(path)) !== undefined) continue;
-      await rename(part, path);
-      return path;
-    }
+    const stem = setStem(host, created, number);
+    const endings = ['.tar', '.tar.gpg', '.tar.part', '.tar.gpg.part'];
+    const taken = await Promise.all(endings.map((ending) => exists(join(directory, stem + ending))));
+    if (!taken.includes(true)) return stem;
   }
   throw failure('conflict', `${directory} holds a thousand sets of this second`);
 }
 
-/** Where a set is written. `ending` is `.tar` or `.tar.gpg`. */
-export interface Target {
-  directory: string;
-  host: string;
-  created: Date;
-  ending: string;
+async function publish(part: string, path: string): Promise<void> {
+  try {
+    await link(part, path);
+    await unlink(part);
+  } catch (error) {
+    // Some file systems have no hard links; there the name was looked at just before.
+    const unlinkable = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errorCode(error) ?? '');
+    if (errorCode(error) === 'EEXIST' || (unlinkable && (await exists(path))))
+      throw failure('conflict', `${path} exists already`, 'run the backup again');
+    if (!unlinkable) throw error;
+    await rename(part, path);
+  }
 }
 
 /**
@@ -89,11 +131,12 @@ export interface Target {
  * complete. Whatever happens before leaves nothing with a final name.
  */
 export async function publishSet(
-  target: Target,
+  directory: string,
+  name: string,
   content: AsyncIterable<Buffer>,
 ): Promise<{ path: string; size: number }> {
-  const { directory, host, created, ending } = target;
-  const part = join(directory, `${setStem(host, created)}${ending}.part`);
+  const path = join(directory, name);
+  const part = `${path}.part`;
   const handle = await createExclusively(part);
   try {
     try {
@@ -102,11 +145,11 @@ export async function publishSet(
       await handle.close();
     }
     checkInterruption();
-    const path = await publish(part, directory, host, created, ending);
-    await syncDirectory(directory);
-    return { path, size: (await stat(path)).size };
+    await publish(part, path);
   } catch (error) {
     await rm(part, { force: true });
     throw error;
   }
+  await syncDirectory(directory);
+  return { path, size: (await stat(path)).size };
 }

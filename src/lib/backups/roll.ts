@@ -6,13 +6,15 @@ import { compareSetNames, parseSetName } from './name.ts';
 export async function sweepUnfinished(directory: string, host: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (!name.endsWith('.part') || parseSetName(host, name.slice(0, -'.part'.length)) === undefined) continue;
-    await unlink(join(directory, name));
+    const path = join(directory, name);
+    if ((await lstat(path)).isFile()) await unlink(path);
   }
 }
 
 /**
  * Deletes all but the newest `keep` of a host's sets in a directory, the one just made always among those that stay.
- * Only regular files of this account under this host's exact name count (hazard RT-3). Returns what was deleted.
+ * Only regular files of this account under this host's exact name count (hazard RT-3), and only those that are older: a
+ * set from the future, made when a clock was wrong, pushes nobody out and is not deleted (RT-4). Returns what was deleted.
  */
 export async function rollSets(
   directory: string,
@@ -20,10 +22,11 @@ export async function rollSets(
   keep: number,
   made: string,
 ): Promise<string[]> {
+  const newest = parseSetName(host, basename(made));
   const others = [];
   for (const name of await readdir(directory)) {
     const set = parseSetName(host, name);
-    if (set === undefined || name === basename(made)) continue;
+    if (set === undefined || newest === undefined || compareSetNames(set, newest) >= 0) continue;
     const stats = await lstat(join(directory, name));
     if (stats.isFile() && stats.uid === process.getuid?.()) others.push(set);
   }

@@ -15,6 +15,8 @@ export interface DatabaseSnapshot {
   rows: Record<string, number>;
   postgresql: string;
   systemIdentifier: string;
+  /** Fails when the lock that came with the snapshot was lost meanwhile. */
+  check(): Promise<void>;
 }
 
 async function lockOut(database: Database): Promise<void> {
@@ -57,6 +59,17 @@ async function describe(database: Database): Promise<{ postgresql: string; syste
   return { postgresql: rows[0]?.version ?? '', systemIdentifier: rows[0]?.system ?? '' };
 }
 
+async function checkConnection(database: Database): Promise<void> {
+  await database.query('select 1').catch((error: unknown) => {
+    throw failure(
+      'failed',
+      'the database was stopped or exchanged while the backup was made',
+      'run the backup again',
+      error,
+    );
+  });
+}
+
 /**
  * Dumps the database and counts its rows in one snapshot, and lends both to `work`. Only one run at a time can hold the
  * snapshot of a server; PostgreSQL frees the lock when a run dies.
@@ -72,7 +85,13 @@ export async function withSnapshot<T>(
     const take = async (): Promise<DatabaseSnapshot> => {
       const { rows } = await database.query<{ id: string }>('select pg_export_snapshot() as id');
       const dump = await spoolDump(cluster, account, rows[0]?.id ?? '', directory);
-      return { dump, rows: await countRows(database), ...(await describe(database)) };
+      const check = () => checkConnection(database);
+      try {
+        return { dump, rows: await countRows(database), ...(await describe(database)), check };
+      } catch (error) {
+        await dump.close();
+        throw error;
+      }
     };
     const snapshot = await withTransaction(database, take, 'begin isolation level repeatable read read only');
     try {

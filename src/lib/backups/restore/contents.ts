@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type FoundMember, readMember, readMembers, readSmallMember } from '../../archive/read.ts';
 import { type Configuration, parseConfiguration, parseConfigurationText } from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
+import { checkInterruption } from '../../core/interrupt.ts';
 import { dumpIsComplete, TRAILER_WINDOW } from '../../database/dump.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import { verifyClearSigned } from '../../gpg/signature.ts';
+import { withPrivateHome } from '../../gpg/temporary.ts';
 import { MANIFEST_ENDING, type Manifest, type ManifestMember, parseManifest } from '../manifest.ts';
 
 /** A backup set whose every byte has been found to be what its signed manifest says. */
@@ -33,42 +35,45 @@ async function checkMember(handle: FileHandle, found: FoundMember, expected: Man
   const same =
     found.type === expected.type &&
     found.size === expected.size &&
-    found.mode === Number.parseInt(expected.mode, 8);
+    found.mode === Number.parseInt(expected.mode, 8) &&
+    found.owner === expected.owner;
   if (!same) throw untrusted(`${found.path} is not as the manifest says`);
   if (expected.type === 'File' && (await digest(handle, found)) !== expected.sha256) {
     throw untrusted(`${found.path} has another digest than the manifest says`);
   }
 }
 
-async function checkMembers(handle: FileHandle, found: FoundMember[], manifest: Manifest): Promise<void> {
-  const expected = new Map(manifest.members.map((member) => [member.path, member]));
-  if (expected.size !== manifest.members.length) throw untrusted('its manifest names a member twice');
-  for (const member of found) {
-    const entry = expected.get(member.path);
-    if (entry === undefined) throw untrusted(`${member.path} is not in its manifest`);
-    await checkMember(handle, member, entry);
-    expected.delete(member.path);
+/** Every member that the manifest lists is there, in its order, and no other (hazard TA-21). */
+async function checkMembers(handle: FileHandle, found: FoundMember[], { members }: Manifest): Promise<void> {
+  const foundPaths = new Set(found.map(({ path }) => path));
+  const listedPaths = new Set(members.map(({ path }) => path));
+  const unlisted = found.find(({ path }) => !listedPaths.has(path));
+  if (unlisted !== undefined) throw untrusted(`${unlisted.path} is not in its manifest`);
+  const missing = members.find(({ path }) => !foundPaths.has(path));
+  if (missing !== undefined) throw untrusted(`${missing.path} is missing`);
+  if (listedPaths.size !== members.length) throw untrusted('its manifest names a member twice');
+  for (const [index, member] of found.entries()) {
+    checkInterruption();
+    const expected = members[index];
+    if (expected?.path !== member.path) throw untrusted(`${member.path} is not in its place`);
+    await checkMember(handle, member, expected);
   }
-  const [missing] = expected.keys();
-  if (missing !== undefined) throw untrusted(`${missing} is missing`);
 }
 
 async function verifyManifest(handle: FileHandle, members: FoundMember[], signed: string): Promise<Manifest> {
   const keys = members.find((member) => basename(member.path) === 'pubring.kbx');
   if (keys === undefined) throw untrusted('it holds no public keys');
-  const directory = await mkdtemp('/tmp/ktset-');
-  try {
-    const publicKeys = join(directory, 'pubring.kbx');
-    await writeFile(publicKeys, await readSmallMember(handle, keys), { mode: 0o600, flag: 'wx' });
-    const { text, signer } = await verifyClearSigned({ publicKeys }, signed);
+  const publicKeys = await readSmallMember(handle, keys);
+  return withPrivateHome(async (home) => {
+    const path = join(home, 'set.kbx');
+    await writeFile(path, publicKeys, { mode: 0o600, flag: 'wx' });
+    const { text, signer } = await verifyClearSigned({ publicKeys: path }, signed);
     const manifest = parseManifest(text);
     if (bareFingerprint(manifest.fingerprint) !== signer) {
       throw failure('untrusted', `the set names the server ${manifest.fingerprint}, but ${signer} signed it`);
     }
     return manifest;
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 async function checkDump(handle: FileHandle, dump: FoundMember): Promise<void> {

@@ -3,14 +3,18 @@ import { readMember } from '../../archive/read.ts';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
 import { childFailure } from '../../core/process.ts';
-import { type Cluster, DATABASE } from '../../database/cluster.ts';
-import { type Database, withDatabase, withTransaction } from '../../database/connection.ts';
+import type { Cluster } from '../../database/cluster.ts';
+import { withDatabase } from '../../database/connection.ts';
 import { countRows, loadIntoDatabase } from '../../database/dump.ts';
 import { createDatabase } from '../../database/migrations.ts';
-import type { Undo } from './confdir.ts';
 import type { SetContents } from './contents.ts';
+import { dropDatabase, MAINTENANCE } from './exchange.ts';
 
-const MAINTENANCE = 'postgres';
+/** How a database is called while a set is loaded into it: nothing but an unfinished restore has this name. */
+const LOADED = 'keytrustee_new_';
+
+/** The name of a database for loading, from digits that no other run has. */
+export const loadedName = (digits: string) => `${LOADED}${digits}`;
 
 async function load(cluster: Cluster, account: Account, name: string, contents: SetContents): Promise<void> {
   const child = await loadIntoDatabase(cluster, account, name);
@@ -37,15 +41,6 @@ export async function checkRows(cluster: Cluster, name: string, contents: SetCon
   }
 }
 
-/** Drops a database of ours, with whatever is connected to it. */
-export async function dropDatabase(cluster: Cluster, name: string): Promise<void> {
-  await withDatabase(
-    cluster,
-    (database) => database.query(`drop database if exists ${database.escapeIdentifier(name)} with (force)`),
-    MAINTENANCE,
-  );
-}
-
 /** Loads a set's dump into a new database and checks it; on any failure that database is gone again. */
 export async function loadDatabase(
   cluster: Cluster,
@@ -63,63 +58,17 @@ export async function loadDatabase(
   }
 }
 
-async function disconnect(database: Database, name: string): Promise<void> {
-  await database.query(`alter database ${database.escapeIdentifier(name)} with allow_connections false`);
-  await database.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [
-    name,
-  ]);
-}
-
-async function databaseExists(database: Database, name: string): Promise<boolean> {
-  const { rowCount } = await database.query('select from pg_database where datname = $1', [name]);
-  return rowCount === 1;
-}
-
-async function renameDatabase(database: Database, from: string, to: string): Promise<void> {
-  await database.query(
-    `alter database ${database.escapeIdentifier(from)} rename to ${database.escapeIdentifier(to)}`,
-  );
-}
-
-async function allowConnections(database: Database, name: string): Promise<void> {
-  await database.query(`alter database ${database.escapeIdentifier(name)} with allow_connections true`);
-}
-
-/**
- * Puts the loaded database in the place of the server's, both renames in one transaction; the former one is kept under
- * another name. Connections to it are ended first, because a rename waits for them (hazards PG-7, PG-8).
- */
-export async function swapDatabase(cluster: Cluster, loaded: string, kept: string): Promise<Undo> {
-  const hadFormer = await withDatabase(
+/** Drops what restores that were killed had loaded. Only while no other restore runs. */
+export async function dropUnfinished(cluster: Cluster): Promise<void> {
+  const names = await withDatabase(
     cluster,
     async (database) => {
-      const present = await databaseExists(database, DATABASE);
-      if (present) await disconnect(database, DATABASE);
-      try {
-        await withTransaction(database, async () => {
-          if (present) await renameDatabase(database, DATABASE, kept);
-          await renameDatabase(database, loaded, DATABASE);
-        });
-      } catch (error) {
-        if (present) await allowConnections(database, DATABASE);
-        throw error;
-      }
-      return present;
+      const { rows } = await database.query<{ datname: string }>(
+        "select datname from pg_database where datname ~ '^keytrustee_new_[0-9]+$'",
+      );
+      return rows.map(({ datname }) => datname);
     },
     MAINTENANCE,
   );
-  return () => undoSwap(cluster, hadFormer ? kept : undefined);
-}
-
-async function undoSwap(cluster: Cluster, kept: string | undefined): Promise<void> {
-  await dropDatabase(cluster, DATABASE);
-  if (kept === undefined) return;
-  await withDatabase(
-    cluster,
-    async (database) => {
-      await renameDatabase(database, kept, DATABASE);
-      await allowConnections(database, DATABASE);
-    },
-    MAINTENANCE,
-  );
+  for (const name of names) await dropDatabase(cluster, name);
 }

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
-import { access, type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import { looksLikeTar } from '../../archive/read.ts';
 import { failure } from '../../core/errors.ts';
-import { openUnnamed } from '../../core/files.ts';
+import { openUnnamed, writeAll } from '../../core/files.ts';
+import { checkInterruption } from '../../core/interrupt.ts';
 import { type DecryptOptions, decryptFile } from '../../gpg/decrypt.ts';
 
 /** First bytes of an OpenPGP message that is encrypted to a key (RFC 9580, section 4.2), and of its armour. */
@@ -15,47 +15,51 @@ async function looksEncrypted(handle: FileHandle): Promise<boolean> {
   return bytesRead > 0 && (ENCRYPTED.has(buffer[0] ?? 0) || buffer.toString('latin1') === ARMOUR);
 }
 
-async function nearestDirectory(path: string): Promise<string> {
-  for (let place = path; ; place = dirname(place)) {
-    try {
-      await access(place, constants.W_OK | constants.X_OK);
-      return place;
-    } catch (error) {
-      if (place === dirname(place)) throw error;
-    }
+/** Puts a file's bytes aside, so that nobody can change them between their check and their use. */
+async function putAside(source: FileHandle, target: FileHandle): Promise<FileHandle> {
+  const piece = Buffer.alloc(1024 * 1024);
+  for (let position = 0; ; ) {
+    checkInterruption();
+    const { bytesRead } = await source.read(piece, 0, piece.length, position);
+    if (bytesRead === 0) return target;
+    position = await writeAll(target, piece.subarray(0, bytesRead), position);
   }
 }
 
+/** Whether a file is a backup set, and of which kind. */
+async function kindOf(path: string, handle: FileHandle): Promise<'clear' | 'encrypted'> {
+  if (!(await handle.stat()).isFile()) throw failure('failed', `${path} is not a file`);
+  if (await looksLikeTar(handle)) return 'clear';
+  if (await looksEncrypted(handle)) return 'encrypted';
+  throw failure(
+    'untrusted',
+    `${path} is not a backup set`,
+    'give a .tar or .tar.gpg file that ktbackup made',
+  );
+}
+
 /**
- * Opens a backup set and returns its archive in clear as an open file without a name, so that nothing of it stays on the
- * disk. It is decrypted by whoever called the program, whose key it is. `near` is where the bytes are put.
+ * Opens a backup set and returns its archive in clear as an open file without a name in the directory `near`, so that
+ * nothing of it stays on the disk. It is decrypted by whoever called the program, whose key it is.
  */
 export async function openSet(path: string, near: string, options: DecryptOptions): Promise<FileHandle> {
   if (path.endsWith('.part'))
     throw failure('untrusted', `${path} is an unfinished backup set`, 'use a set without .part');
-  const handle = await open(path, constants.O_RDONLY);
+  // A FIFO would keep an ordinary open waiting for ever.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    if (!(await handle.stat()).isFile()) throw failure('failed', `${path} is not a file`);
-    if (await looksLikeTar(handle)) return handle;
-    if (!(await looksEncrypted(handle)))
-      throw failure(
-        'untrusted',
-        `${path} is not a backup set`,
-        'give a .tar or .tar.gpg file that ktbackup made',
-      );
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-  await handle.close();
-  const clear = await openUnnamed(await nearestDirectory(near));
-  try {
-    await decryptFile(path, clear, options);
-    if (!(await looksLikeTar(clear)))
+    const kind = await kindOf(path, handle);
+    const clear = await openUnnamed(near);
+    try {
+      if (kind === 'clear') return await putAside(handle, clear);
+      await decryptFile(path, clear, options);
+      if (await looksLikeTar(clear)) return clear;
       throw failure('untrusted', `${path} holds no backup set`, 'use another file');
-    return clear;
-  } catch (error) {
-    await clear.close();
-    throw error;
+    } catch (error) {
+      await clear.close();
+      throw error;
+    }
+  } finally {
+    await handle.close();
   }
 }

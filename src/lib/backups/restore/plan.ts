@@ -56,18 +56,36 @@ async function checkOrigin(contents: SetContents, confdir: string, force: boolea
   );
 }
 
+async function isWritable(directory: string): Promise<boolean> {
+  return access(directory, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Both directories are exchanged by a rename, which needs the right to write in the directory above. */
-async function checkParent(confdir: string): Promise<void> {
+export async function checkParent(confdir: string): Promise<void> {
   const parent = dirname(confdir);
+  if (await isWritable(parent)) return;
   const { name } = currentAccount();
-  await access(parent, constants.W_OK | constants.X_OK).catch((error: unknown) => {
-    throw failure(
-      'permission',
-      `${parent} cannot be written by ${name}, so nothing in it can be exchanged`,
-      `as root: chown ${name}: ${parent}`,
-      error,
-    );
-  });
+  throw failure(
+    'permission',
+    `${parent} cannot be written by ${name}, so nothing in it can be exchanged`,
+    `as root: chown ${name}: ${parent}`,
+  );
+}
+
+/** A database that is to be made needs a directory that this account can make, or write to. */
+async function checkClusterPlace({ root }: Cluster): Promise<void> {
+  let place = root;
+  while (!(await exists(place)) && place !== dirname(place)) place = dirname(place);
+  if (await isWritable(place)) return;
+  const { name } = currentAccount();
+  throw failure(
+    'permission',
+    `${root}, where the database lies, cannot be made by ${name}`,
+    `as root: install -d -m 700 -o ${name} ${root}`,
+  );
 }
 
 /** Finds out what a restore would replace. Changes nothing. */
@@ -81,6 +99,7 @@ export async function planRestore(
   const { manifest, configuration } = contents;
   const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
   const makesCluster = !(await clusterExists(cluster));
+  if (makesCluster) await checkClusterPlace(cluster);
   return {
     created: manifest.created,
     host: manifest.host,

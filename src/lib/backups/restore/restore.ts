@@ -1,19 +1,19 @@
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
 import { makePrivateDirectory } from '../../core/files.ts';
-import { interruption } from '../../core/interrupt.ts';
+import { checkInterruption } from '../../core/interrupt.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { stampTime } from '../../core/time.ts';
-import { type Cluster, DATABASE } from '../../database/cluster.ts';
-import { createCluster } from '../../database/cluster-create.ts';
+import { DATABASE } from '../../database/cluster.ts';
 import { migrate } from '../../database/migrations.ts';
-import { startServer } from '../../database/server.ts';
 import { checkServerKey, extractConfdir, swapDirectory, type Undo } from './confdir.ts';
 import type { SetContents } from './contents.ts';
-import { checkRows, dropDatabase, loadDatabase, swapDatabase } from './database.ts';
+import { checkRows, dropUnfinished, loadDatabase, loadedName } from './database.ts';
+import { dropDatabase, swapDatabase } from './exchange.ts';
 import type { RestorePlan } from './plan.ts';
+import { withRunningCluster } from './running-cluster.ts';
 
 /** Where the former state is kept, where there was one. */
 export interface RestoreResult {
@@ -24,19 +24,6 @@ export interface RestoreResult {
   keptDatabase: string | undefined;
 }
 
-async function swapBoth(plan: RestorePlan, names: Names, contents: SetContents): Promise<void> {
-  const undone: Undo[] = [];
-  try {
-    undone.push(await swapDatabase(plan.cluster, names.loaded, names.keptDatabase));
-    undone.push(await swapDirectory(names.staged, plan.confdir, names.keptConfdir));
-    await checkServerKey(plan.confdir, plan.fingerprint);
-    await checkRows(plan.cluster, DATABASE, contents);
-  } catch (error) {
-    for (const undo of undone.toReversed()) await undo();
-    throw error;
-  }
-}
-
 interface Names {
   staged: string;
   loaded: string;
@@ -44,26 +31,89 @@ interface Names {
   keptDatabase: string;
 }
 
+const STAGED = '.restoring-';
+
 function chooseNames(confdir: string): Names {
-  const stamp = stampTime(new Date());
-  const suffix = stamp.replace(/\D/g, '');
+  const now = new Date();
+  const stamp = `${stampTime(now)}-${String(now.getMilliseconds()).padStart(3, '0')}`;
+  const digits = stamp.replace(/\D/g, '');
   return {
-    staged: `${confdir}.restoring-${stamp}`,
-    loaded: `keytrustee_new_${suffix}`,
+    staged: `${confdir}${STAGED}${stamp}`,
+    loaded: loadedName(digits),
     keptConfdir: `${confdir}.before-${stamp}`,
-    keptDatabase: `keytrustee_old_${suffix}`,
+    keptDatabase: `keytrustee_old_${digits}`,
   };
 }
 
-async function prepareCluster(cluster: Cluster, account: Account): Promise<void> {
-  await makePrivateDirectory(cluster.root);
-  await createCluster(cluster, account);
-  await startServer(cluster, account);
+/** Removes what restores that were killed had written beside a configuration directory: there are keys in it. */
+async function removeUnfinished(confdir: string): Promise<void> {
+  const parent = dirname(confdir);
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(`${basename(confdir)}${STAGED}`)) await rm(join(parent, name), { recursive: true });
+  }
+}
+
+/** Goes back, the last step first; one that fails does not keep the others from being tried. */
+async function undoAll(undos: Undo[], reason: unknown, names: Names): Promise<never> {
+  const failed: unknown[] = [];
+  for (const undo of undos.toReversed()) await undo().catch((error: unknown) => failed.push(error));
+  if (failed.length === 0) throw reason;
+  const [first] = failed.map((error) => (error instanceof Error ? error.message : String(error)));
+  throw failure(
+    'failed',
+    `the restore failed (${reason instanceof Error ? reason.message : String(reason)}), and what was there could not be put back: ${first}`,
+    `it is kept as ${names.keptConfdir} and in the database ${names.keptDatabase}; restore again`,
+    reason,
+  );
+}
+
+/** Swaps both halves, and checks what is in place then. Returns whether there was a former database. */
+async function swapBoth(plan: RestorePlan, names: Names, contents: SetContents): Promise<boolean> {
+  const undos: Undo[] = [];
+  try {
+    const swap = await swapDatabase(plan.cluster, names.loaded, names.keptDatabase);
+    undos.push(swap.undo);
+    undos.push(await swapDirectory(names.staged, plan.confdir, names.keptConfdir));
+    await checkServerKey(plan.confdir, plan.fingerprint);
+    await checkRows(plan.cluster, DATABASE, contents);
+    return swap.kept;
+  } catch (error) {
+    return undoAll(undos, error, names);
+  }
+}
+
+/** Everything that can fail is done beside what is there; then both halves are swapped. */
+async function replace(
+  contents: SetContents,
+  plan: RestorePlan,
+  account: Account,
+  reporter: Reporter,
+): Promise<Pick<RestoreResult, 'keptConfdir' | 'keptDatabase'>> {
+  const names = chooseNames(plan.confdir);
+  await removeUnfinished(plan.confdir);
+  await dropUnfinished(plan.cluster);
+  try {
+    await reporter.step('writing the configuration', () => extractConfdir(contents, names.staged));
+    await checkServerKey(names.staged, plan.fingerprint);
+    await reporter.step('loading the database', () =>
+      loadDatabase(plan.cluster, account, names.loaded, contents),
+    );
+    checkInterruption();
+    const hadDatabase = await reporter.step('exchanging old and new', () => swapBoth(plan, names, contents));
+    return {
+      keptConfdir: plan.replacesConfdir ? names.keptConfdir : undefined,
+      keptDatabase: hadDatabase ? names.keptDatabase : undefined,
+    };
+  } catch (error) {
+    await dropDatabase(plan.cluster, names.loaded).catch(() => undefined);
+    await rm(names.staged, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /**
- * Puts a verified set in the place of what is there: the database is loaded beside the old one and compared with the
- * manifest, the configuration is written beside the old one and its key tried; then both are swapped, and checked again.
+ * Puts a verified set in the place of what is there: the configuration is written beside the old one and its key tried,
+ * the database is loaded beside the old one and compared with the manifest; then both are swapped, and checked again.
  * When anything fails, what was there comes back. The former state is kept.
  */
 export async function restoreSet(
@@ -72,28 +122,12 @@ export async function restoreSet(
   account: Account,
   reporter: Reporter,
 ): Promise<RestoreResult> {
-  const names = chooseNames(plan.confdir);
-  await makePrivateDirectory(dirname(plan.confdir));
-  try {
-    await reporter.step('writing the configuration', () => extractConfdir(contents, names.staged));
-    await checkServerKey(names.staged, plan.fingerprint);
-    const text = plan.makesCluster ? 'making and starting the database' : 'starting the database';
-    await reporter.step(text, () => prepareCluster(plan.cluster, account));
-    await reporter.step('loading the database', () =>
-      loadDatabase(plan.cluster, account, names.loaded, contents),
-    );
-    if (interruption.aborted) throw interruption.reason;
-    await reporter
-      .step('exchanging old and new', () => swapBoth(plan, names, contents))
-      .catch(async (error: unknown) => {
-        await dropDatabase(plan.cluster, names.loaded).catch(() => undefined);
-        throw error;
-      });
-  } catch (error) {
-    await rm(names.staged, { recursive: true, force: true });
-    throw error;
-  }
-  await migrate(plan.cluster).catch((error: unknown) => {
+  const { cluster, confdir, fingerprint, rows } = plan;
+  await makePrivateDirectory(dirname(confdir));
+  const kept = await withRunningCluster(cluster, account, reporter, () =>
+    replace(contents, plan, account, reporter),
+  );
+  await migrate(cluster).catch((error: unknown) => {
     throw failure(
       'failed',
       'the set was restored, but its database could not be brought up to this version',
@@ -101,12 +135,5 @@ export async function restoreSet(
       error,
     );
   });
-  const hadDatabase = !plan.makesCluster;
-  return {
-    confdir: plan.confdir,
-    fingerprint: plan.fingerprint,
-    rows: plan.rows,
-    keptConfdir: plan.replacesConfdir ? names.keptConfdir : undefined,
-    keptDatabase: hadDatabase ? names.keptDatabase : undefined,
-  };
+  return { confdir, fingerprint, rows, ...kept };
 }

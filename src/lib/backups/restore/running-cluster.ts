@@ -1,0 +1,74 @@
+import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Account } from '../../core/account.ts';
+import { failure } from '../../core/errors.ts';
+import { makePrivateDirectory } from '../../core/files.ts';
+import type { Reporter } from '../../core/reporter.ts';
+import { type Cluster, clusterExists } from '../../database/cluster.ts';
+import { createCluster } from '../../database/cluster-create.ts';
+import { withDatabase } from '../../database/connection.ts';
+import { type RunningServer, startServer } from '../../database/server.ts';
+import { MAINTENANCE } from './exchange.ts';
+
+/** The number of the advisory lock that one restore holds: `ktrestor` in ASCII. */
+const LOCK = '7742932176087838578';
+
+/** Lends the right to restore into a cluster to one run at a time; PostgreSQL takes it back when the run dies. */
+async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
+  return withDatabase(
+    cluster,
+    async (database) => {
+      const query = 'select pg_try_advisory_lock($1) as locked';
+      const { rows } = await database.query<{ locked: boolean }>(query, [LOCK]);
+      if (rows[0]?.locked !== true)
+        throw failure('locked', 'another restore of this server is running', 'wait until it has ended');
+      return work();
+    },
+    MAINTENANCE,
+    // Interrupted, the work unwinds by itself, and keeps the lock until it has put everything back.
+    { cleanUp: true },
+  );
+}
+
+/** Stops a server that was started here. The wait keeps this process alive, which the server itself does not. */
+async function stopAgain({ pid, exited }: RunningServer): Promise<void> {
+  try {
+    process.kill(pid, 'SIGINT');
+  } catch {
+    return;
+  }
+  const ended = exited.then(() => true);
+  while (!(await Promise.race([ended, delay(25, false)])));
+}
+
+async function takeAway(server: RunningServer | undefined, made: string[]): Promise<void> {
+  if (server !== undefined) await stopAgain(server);
+  for (const path of made) await rm(path, { recursive: true, force: true });
+}
+
+/**
+ * Makes and starts a cluster where that is needed, and lends it to one restore. When the work fails, a cluster that was
+ * made for it is gone again, and a server that was started is stopped.
+ */
+export async function withRunningCluster<T>(
+  cluster: Cluster,
+  account: Account,
+  reporter: Reporter,
+  work: () => Promise<T>,
+): Promise<T> {
+  const isNew = !(await clusterExists(cluster));
+  const made = isNew ? [cluster.data] : [];
+  let server: RunningServer | undefined;
+  try {
+    made.push(...(await makePrivateDirectory(cluster.root)).slice(0, 1));
+    const text = isNew ? 'making and starting the database' : 'starting the database';
+    server = await reporter.step(text, async () => {
+      await createCluster(cluster, account);
+      return startServer(cluster, account);
+    });
+    return await withRestoreLock(cluster, work);
+  } catch (error) {
+    await takeAway(server, made);
+    throw error;
+  }
+}
