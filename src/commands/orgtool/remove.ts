@@ -16,7 +16,7 @@ export default command({
   examples: ['ktadmin orgtool remove -n disaster-recov --yes'],
   async run({ name, yes }, { settings, terminal }) {
     const { contacts } = await withServerDatabase(settings, (database) => countContents(database, name));
-    const question = `${name}, its authorization code and its ${contacts} contacts will be gone.`;
+    const question = `This removes ${name} with its authorization code and its contacts (${contacts}).`;
     if (!yes && !(await confirmByName(terminal, question, name))) throw failure('failed', 'not removed');
     await withServerDatabase(settings, (database) => removeOrganization(database, name));
     terminal.log(LOGGER, 'INFO', `Removed organization ${name}`);

@@ -1,4 +1,5 @@
 import { failure } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
 
 /** A client is pending until it is approved, then active; disabled means stopped. */
@@ -25,7 +26,7 @@ export function checkFingerprint(text: string): string {
   if (!/^[0-9A-F]{40}$/.test(bare)) {
     throw failure(
       'usage',
-      `${JSON.stringify(text.slice(0, 60))} is not a fingerprint`,
+      `${quote(text)} is not a fingerprint`,
       'a fingerprint has 40 hex digits; ktadmin orgtool list-clients shows them',
     );
   }

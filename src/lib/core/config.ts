@@ -17,6 +17,8 @@ export const DEFAULT_PORT = 11371;
 export const environment = {
   confdir: nonEmpty('KEYTRUSTEE_CONFDIR'),
   account: nonEmpty('KTADMIN_USER'),
+  /** Set by this program for itself: this run goes on for a caller (handover.ts). */
+  handover: nonEmpty('KTADMIN_HANDOVER'),
   pgBindir: nonEmpty('PG_BINDIR'),
   gnupgHome: nonEmpty('GNUPGHOME'),
   home: nonEmpty('HOME'),
@@ -37,6 +39,12 @@ function nonEmpty(name: string): string | undefined {
 export function searchPath(): string[] {
   const system = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return [...new Set([...environment.path.split(':').filter((place) => place !== ''), ...system])];
+}
+
+/** Tells the libraries that draw on a terminal, which look at the environment for themselves, to use no colour. */
+export function forbidColor(): void {
+  process.env.NO_COLOR = '1';
+  delete process.env.FORCE_COLOR;
 }
 
 /** The environment of every child process: small and the same everywhere, so that cron and a terminal behave alike. */
@@ -65,4 +73,9 @@ export function confdirFiles(confdir: string) {
     certificate: join(ssl, 'ssl-cert-keytrustee.pem'),
     privateKey: join(ssl, 'ssl-cert-keytrustee-pk.pem'),
   };
+}
+
+/** The environment of this program's own continuation: the caller's, and the mark by which it knows. */
+export function continuedEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, KTADMIN_HANDOVER: '1' };
 }

@@ -60,6 +60,8 @@ export interface OrganizationContents {
   deposits: number;
 }
 
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** Counts what would be lost with an organization. */
 export async function countContents(database: Database, name: string): Promise<OrganizationContents> {
   const { rows } = await database.query<Record<keyof OrganizationContents, string>>(
@@ -83,8 +85,8 @@ export async function removeOrganization(database: Database, name: string): Prom
     if (contents.clients > 0) {
       throw failure(
         'conflict',
-        `${name} has ${contents.clients} clients with ${contents.deposits} deposits`,
-        `ktadmin orgtool disable -n ${name} stops them all and keeps their keys`,
+        `${name} has ${counted(contents.clients, 'client')} with ${counted(contents.deposits, 'deposit')}`,
+        `ktadmin orgtool disable -n ${name} stops it and keeps the keys`,
       );
     }
     await database.query('delete from public.organization where name = $1', [name]);

@@ -1,4 +1,5 @@
 import { failure } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 
 const NAME = /^[0-9A-Za-z_-]{1,128}$/;
 const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
@@ -10,20 +11,18 @@ const NAME_LIMIT = 128;
 const EMAIL_LIMIT = 254;
 const SECRET_LIMIT = 1024;
 
-const shorten = (text: string) => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
-
 /** Checks the name of an organization: letters, digits, hyphens and underscores, as the product's manual has it. */
 export function checkOrganizationName(name: string): string {
   if (name.length > NAME_LIMIT) {
     throw failure(
       'usage',
-      `${shorten(name)} is ${name.length} characters long; an organization's name has at most ${NAME_LIMIT}`,
+      `${quote(name)} is ${name.length} characters long; an organization's name has at most ${NAME_LIMIT}`,
     );
   }
   if (!NAME.test(name)) {
     throw failure(
       'usage',
-      `${shorten(name)} is not an organization's name`,
+      `${quote(name)} is not an organization's name`,
       'use letters, digits, hyphens and underscores',
     );
   }
@@ -41,7 +40,7 @@ export function checkEmail(email: string): string {
   if (!valid) {
     throw failure(
       'usage',
-      `${shorten(email)} is not a mail address`,
+      `${quote(email)} is not a mail address`,
       'give addresses like finn@example.com, separated by commas without spaces',
     );
   }

@@ -1,15 +1,27 @@
 import { type Account, isRoot } from '../core/account.ts';
 import { readConfiguration } from '../core/configuration.ts';
+import { continueInAnotherProcess, type Handover, receiveHandover } from '../core/handover.ts';
 import type { Library } from '../core/lazy.ts';
 import { ownerOf } from '../core/ownership.ts';
-import { dropPrivileges } from '../core/privileges.ts';
+import { canDropPrivileges, dropPrivileges } from '../core/privileges.ts';
 import type { Command, Context } from './command.ts';
 import { sudoLine } from './sudo.ts';
 import { hasColor, type Terminal } from './terminal.ts';
 
-/** Becomes the service account where root called, and says so. */
-export async function become(account: Account, terminal: Terminal, libraries?: Library[]): Promise<void> {
+/**
+ * Becomes the service account where root called, and says so: in this process, or, where this Node cannot, by going on in
+ * another one, to which `handover` is given.
+ */
+export async function become(
+  account: Account,
+  terminal: Terminal,
+  { libraries, ...handover }: Handover & { libraries?: Library[] | undefined } = {},
+): Promise<void> {
   if (!isRoot()) return;
+  if (!canDropPrivileges()) {
+    terminal.notice(`Dropped privileges to ${account.name}`);
+    await continueInAnotherProcess(account, handover);
+  }
   // An error may yet have to be told in red.
   const needed =
     libraries !== undefined && hasColor(process.stderr, true) ? [...libraries, 'chalk' as const] : libraries;
@@ -23,8 +35,10 @@ async function runOnServer(command: Command, values: never, context: Context): P
   const { confdir } = context.globals;
   const { terminal } = context;
   const account = await ownerOf(confdir, sudoLine);
-  const prepared = await command.asCaller?.(values, { account, confdir, terminal });
-  await become(account, terminal, command.libraries);
+  const handed = await receiveHandover();
+  const prepare = () => command.asCaller?.(values, { account, confdir, terminal });
+  const prepared = handed === undefined ? await prepare() : handed.prepared;
+  await become(account, terminal, { libraries: command.libraries, prepared });
   const settings = { confdir, account, configuration: await readConfiguration(confdir) };
   return command.run.work(values, { ...context, settings }, prepared as never);
 }

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { failure, STATUS } from '../core/errors.ts';
+import { Continued } from '../core/handover.ts';
 import { listenForSignals } from '../core/interrupt.ts';
 import { assemble, CommandMissing, type Runner, VersionWanted } from './assemble.ts';
 import type { CommandNode } from './command.ts';
@@ -67,6 +68,8 @@ export async function runProgram(
   end: (status: number) => void,
 ): Promise<ProgramStatus> {
   listenForSignals(end);
+  // Node 20 warns that the web's cryptography is experimental as soon as a modern key is used; that is no news to a person.
+  process.removeAllListeners('warning');
   process.on('uncaughtException', (error) => {
     void reportError(error, argv).then(end, () => end(STATUS.bug));
   });
@@ -74,6 +77,7 @@ export async function runProgram(
     const root = programNode(name, tree);
     return await parse(readWords(root, argv), root);
   } catch (error) {
+    if (error instanceof Continued) return error.status;
     return error instanceof ReaderGone ? 0 : reportError(error, argv);
   }
 }

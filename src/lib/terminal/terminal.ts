@@ -1,5 +1,5 @@
 import type { Ora } from 'ora';
-import { environment } from '../core/config.ts';
+import { environment, forbidColor } from '../core/config.ts';
 import { load } from '../core/lazy.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { logTime } from '../core/time.ts';
@@ -39,6 +39,7 @@ export function hasColor(stream: NodeJS.WriteStream, wanted: boolean): boolean {
 /** Makes the terminal of one run. */
 export function createTerminal(manner: Manner): Terminal {
   watchOutput();
+  if (!hasColor(process.stderr, manner.color)) forbidColor();
   const animated =
     process.stderr.isTTY === true && environment.term !== 'dumb' && !manner.quiet && !manner.json;
   let spinner: Ora | undefined;

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { failure } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 
 /** An absolute path of what was typed, seen from where it was typed. */
 export function path(text: string): string {
@@ -13,7 +14,7 @@ export function integer(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < least || value > most) {
-      throw failure('usage', `${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
+      throw failure('usage', `${quote(text)} is not a whole number from ${least} to ${most}`);
     }
     return value;
   };
@@ -25,8 +26,7 @@ export const port = integer(1, 65535);
 /** One of a few words. */
 export function oneOf<const T extends readonly string[]>(words: T): (text: string) => T[number] {
   return (text) => {
-    if (!words.includes(text))
-      throw failure('usage', `${JSON.stringify(text)} is none of ${words.join(', ')}`);
+    if (!words.includes(text)) throw failure('usage', `${quote(text)} is none of ${words.join(', ')}`);
     return text as T[number];
   };
 }
@@ -36,7 +36,7 @@ export function host(text: string): string {
   if (!/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)) {
     throw failure(
       'usage',
-      `${JSON.stringify(text.slice(0, 60))} is not a host name`,
+      `${quote(text)} is not a host name`,
       'give the name by which clients reach this server, like kts01.example.com',
     );
   }
