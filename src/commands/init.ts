@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT, environment } from '../lib/core/config.ts';
 import { exists } from '../lib/core/files.ts';
+import { receiveHandover } from '../lib/core/handover.ts';
 import { initialize } from '../lib/setup/initialize.ts';
 import { prepareServer } from '../lib/setup/owner.ts';
 import { planServer } from '../lib/setup/request.ts';
@@ -44,10 +45,11 @@ export default bareCommand({
     const { user, ...typed } = values;
     const isNew = !(await exists(confdirFiles(confdir).configuration).catch(() => true));
     const isUnnamed = isNew && typed.externalAddress === undefined;
-    const ask = isUnnamed && terminal.canAsk && !globals.json;
+    const handed = await receiveHandover();
+    const ask = isUnnamed && handed === undefined && terminal.canAsk && !globals.json;
     const proposal = ask
       ? await askText('Name by which clients reach this server', hostname(), host)
-      : hostname();
+      : ((handed?.prepared as string | undefined) ?? hostname());
     const request = planServer(confdir, typed, isUnnamed ? host(proposal) : proposal);
     const account = await prepareServer(request, isNew, {
       name: user,
@@ -55,7 +57,7 @@ export default bareCommand({
       sudoLine,
       notice: (text) => terminal.notice(text),
     });
-    await become(account, terminal);
+    await become(account, terminal, { prepared: proposal });
     return initialize(request, account, terminal);
   },
   print: (result, terminal) => terminal.write(`Initialized directory for ${result.fingerprint}\n`),

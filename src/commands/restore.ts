@@ -1,10 +1,13 @@
 import { dirname } from 'node:path';
+import { withOwnedCopy } from '../lib/backups/restore/hand-over.ts';
 import { checkParent, planRestore } from '../lib/backups/restore/plan.ts';
 import { restoreSet } from '../lib/backups/restore/restore.ts';
 import { withRestoreSource } from '../lib/backups/restore/source.ts';
-import { currentAccount } from '../lib/core/account.ts';
+import { currentAccount, isRoot } from '../lib/core/account.ts';
 import { environment } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
+import { HANDED_FILE, receiveHandover } from '../lib/core/handover.ts';
+import { canDropPrivileges } from '../lib/core/privileges.ts';
 import { bareCommand, flag, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
 import { confirm } from '../lib/terminal/prompts.ts';
@@ -31,17 +34,22 @@ export default bareCommand({
   },
   examples: ['ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg'],
   async run(values, { globals, terminal, args }) {
-    const file = path(args[0] ?? '');
+    const handed = await receiveHandover();
+    const file = handed === undefined ? path(args[0] ?? '') : HANDED_FILE;
     const { confdir } = globals;
     const account = await prepareRestoreOwner(confdir, values.user, terminal);
     await checkParent(confdir);
     const decryption = {
       gnupgHome: values.gnupgHome ?? environment.gnupgHome,
       home: environment.home ?? currentAccount().home,
-      passphraseFile: values.passphraseFile,
+      passphraseFile: handed === undefined ? values.passphraseFile : undefined,
       interactive: terminal.canAsk,
     };
-    return withRestoreSource({ file, near: dirname(confdir), ...decryption }, terminal, async (read) => {
+    const near = dirname(confdir);
+    return withRestoreSource({ file, near, ...decryption }, terminal, async (read, archive) => {
+      if (isRoot() && !canDropPrivileges()) {
+        await withOwnedCopy(archive, near, account, (copy) => become(account, terminal, { file: copy }));
+      }
       await become(account, terminal);
       const contents = await read();
       const plan = await planRestore(contents, confdir, values.force);

@@ -8,6 +8,16 @@ import { type Library, loadAll } from './lazy.ts';
 /** The declarations of Node 20 lack this one. */
 type Initgroups = typeof process & { initgroups(user: string, extraGroup: number): void };
 
+/** Whether this Node can change its identity; one that is linked to the system's libuv may refuse (CVE-2024-22017). */
+export function canDropPrivileges(): boolean {
+  try {
+    process.setegid?.(process.getegid?.() ?? 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function readableAs(account: Account, path: string): boolean {
   process.setegid?.(account.gid);
   process.seteuid?.(account.uid);

@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Options } from 'execa';
-import { childEnvironment } from './config.ts';
+import { childEnvironment, continuedEnvironment } from './config.ts';
 import { failure } from './errors.ts';
-import { interruption, withoutKeyboardInterrupt } from './interrupt.ts';
+import { type Interrupted, interruption, withoutKeyboardInterrupt } from './interrupt.ts';
 import { load } from './lazy.ts';
 
 /** How a child is started. Secrets go in by `input` or a descriptor, never as an argument. */
@@ -161,4 +161,29 @@ export async function runInteractively(file: string, args: string[], home: strin
   const result = await withoutKeyboardInterrupt(async () => (await execa(file, args, options)) as RawResult);
   const { status, signal } = toResult(result, file);
   return status ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+}
+
+/**
+ * Runs this program's own continuation on its terminal, with further descriptors, and returns its exit status. Signals
+ * that reached only this process are passed on; Ctrl-C on a terminal reaches both by itself.
+ */
+export async function continueAs(
+  file: string,
+  args: string[],
+  descriptors: (Buffer | number)[],
+): Promise<number> {
+  const { execa } = await load('execa');
+  const child = execa(file, args, {
+    reject: false,
+    extendEnv: false,
+    env: continuedEnvironment(),
+    stdio: ['inherit', 'inherit', 'inherit', ...descriptors],
+  } as Options);
+  const passOn = () => {
+    const { signal } = interruption.reason as Interrupted;
+    if (signal === 'SIGTERM' || process.stdin.isTTY !== true) child.kill(signal);
+  };
+  interruption.addEventListener('abort', passOn);
+  const { exitCode, signal } = (await child) as RawResult;
+  return exitCode ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
 }

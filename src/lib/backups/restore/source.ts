@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Reporter } from '../../core/reporter.ts';
 import { readContents, type SetContents } from './contents.ts';
 import { openSet } from './open-set.ts';
@@ -20,7 +20,7 @@ export interface RestoreSource {
 export async function withRestoreSource<T>(
   source: RestoreSource,
   reporter: Reporter,
-  work: (read: () => Promise<SetContents>) => Promise<T>,
+  work: (read: () => Promise<SetContents>, archive: FileHandle) => Promise<T>,
 ): Promise<T> {
   const passphrase = source.passphraseFile === undefined ? undefined : await open(source.passphraseFile, 'r');
   try {
@@ -31,7 +31,7 @@ export async function withRestoreSource<T>(
         ? await decrypt()
         : await reporter.step('decrypting', decrypt);
     try {
-      return await work(() => reporter.step('verifying the set', () => readContents(archive)));
+      return await work(() => reporter.step('verifying the set', () => readContents(archive)), archive);
     } finally {
       await archive.close();
     }
