@@ -40,8 +40,13 @@ export function hasColor(stream: NodeJS.WriteStream, wanted: boolean): boolean {
 export function createTerminal(manner: Manner): Terminal {
   watchOutput();
   if (!hasColor(process.stderr, manner.color)) forbidColor();
+  // A terminal that does not know its width (a serial line, `script`) would have the animation draw for ever.
   const animated =
-    process.stderr.isTTY === true && environment.term !== 'dumb' && !manner.quiet && !manner.json;
+    process.stderr.isTTY === true &&
+    process.stderr.columns > 0 &&
+    environment.term !== 'dumb' &&
+    !manner.quiet &&
+    !manner.json;
   let spinner: Ora | undefined;
 
   const say = (text: string) => {
