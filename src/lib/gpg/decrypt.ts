@@ -36,11 +36,14 @@ export async function decryptFile(path: string, output: FileHandle, options: Dec
   const lines = result.stderr.split('\n');
   const said = (word: string) => lines.some((line) => `${line} `.startsWith(`[GNUPG:] ${word} `));
   if (result.status === 0 && said('DECRYPTION_OKAY') && said('GOODMDC')) return;
-  throw explain(path, said, result.stderr);
+  throw explain(path, result.stderr, options.passphrase !== undefined);
 }
 
-function explain(path: string, said: (word: string) => boolean, stderr: string): Error {
-  const recipients = [...stderr.matchAll(/^\[GNUPG:\] ENC_TO ([0-9A-F]+)/gm)].map((match) => match[1]);
+const NOT_ASKED =
+  /No pinentry|Inappropriate ioctl|Operation cancelled|Cancelled|loopback|No passphrase given/i;
+
+/** GnuPG's last words are the same for a key that is not here and one that it could not unlock; its status lines differ. */
+function explain(path: string, stderr: string, withPassphrase: boolean): Error {
   if (/No space left on device/i.test(stderr)) {
     return failure(
       'failed',
@@ -48,19 +51,20 @@ function explain(path: string, said: (word: string) => boolean, stderr: string):
       'free some space and run the command again',
     );
   }
-  if (/BAD_PASSPHRASE|Bad passphrase/i.test(stderr)) {
+  const recipients = [...stderr.matchAll(/^\[GNUPG:\] ENC_TO ([0-9A-F]+)/gm)].map((match) => match[1]);
+  const hasKey = /^\[GNUPG:\] KEY_CONSIDERED /m.test(stderr);
+  const noKey = /No secret key/i.test(stderr);
+  if (/BAD_PASSPHRASE|Bad passphrase/i.test(stderr) || (noKey && hasKey && withPassphrase)) {
     return failure('untrusted', `${path}: wrong passphrase for the recipient's key`);
   }
-  if (
-    /No pinentry|Inappropriate ioctl|Operation cancelled|Cancelled|loopback|No passphrase given/i.test(stderr)
-  ) {
+  if (NOT_ASKED.test(stderr) || (noKey && hasKey)) {
     return failure(
       'untrusted',
       `${path}: the recipient's key is protected and no passphrase was given`,
       'run it on a terminal, or give --passphrase-file F',
     );
   }
-  if (said('NO_SECKEY') || /No secret key/i.test(stderr)) {
+  if (noKey) {
     return failure(
       'untrusted',
       `${path}: none of the recipients' secret keys is here (${recipients.join(', ')})`,

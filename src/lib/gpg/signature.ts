@@ -17,11 +17,22 @@ export interface SignedText {
   signer: string;
 }
 
+/** How `clearSign` writes it: nothing before, nothing after, nothing that GnuPG would read over. */
+const FORM = new RegExp(
+  [
+    '^-----BEGIN PGP SIGNED MESSAGE-----\\nHash: SHA512\\n\\n[^]*\\n',
+    '-----BEGIN PGP SIGNATURE-----\\n\\n(?:[A-Za-z0-9+/]{1,64}={0,2}\\n)+=[A-Za-z0-9+/]{4}\\n',
+    '-----END PGP SIGNATURE-----\\n$',
+  ].join(''),
+);
+
 /**
  * Checks a cleartext signature against the keys of a keyring. Only what GnuPG reports on its status lines counts; the
  * text is what GnuPG itself gives out, not what was read around it.
  */
 export async function verifyClearSigned(files: KeyringFiles, signed: string): Promise<SignedText> {
+  if (!FORM.test(signed))
+    throw failure('untrusted', 'the signature is not in the form that this program writes');
   return withKeyring(files, async (call) => {
     const answer = await call(['--status-fd', '2', '--output', '-', '--decrypt'], { input: signed });
     const valid = answer.stderr.split('\n').filter((line) => line.startsWith('[GNUPG:] VALIDSIG '));
