@@ -4,11 +4,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 
 const top = join(import.meta.dirname, '..');
 const isRoot = process.getuid?.() === 0;
 const steps = 10;
+/** Keys are made in each run, which takes its time where other tests are at work too. Milliseconds. */
+vi.setConfig({ testTimeout: 240_000 });
 const trees: string[] = [];
 
 afterAll(async () => {

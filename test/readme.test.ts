@@ -81,6 +81,7 @@ test.skipIf(!canRead)(
     expect(pairs(told)).toEqual(pairs(promised));
     expect(run.status).toBe(0);
   },
+  240_000,
 );
 
 function tableOf(heading: string): [string, string][] {
