@@ -45,7 +45,7 @@ export async function onTerminal(
   });
   for (const [shown, keys] of typing) {
     const appears = () => isOver || (typeof shown === 'string' ? text.includes(shown) : shown.test(text));
-    await until(appears, `${shown} on ${JSON.stringify(text)}`);
+    await until(appears, `${shown} on a terminal`);
     child.stdin.write(keys);
   }
   return { status: await ended, text };

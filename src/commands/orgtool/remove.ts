@@ -16,8 +16,8 @@ export default command({
   examples: ['ktadmin orgtool remove -n disaster-recov --yes'],
   async run({ name, yes }, { settings, terminal }) {
     const { contacts } = await withServerDatabase(settings, (database) => countContents(database, name));
-    const question = `This removes ${name} with its authorization code and its contacts (${contacts}).`;
-    if (!yes && !(await confirmByName(terminal, question, name))) throw failure('failed', 'not removed');
+    const loss = `this removes ${name} with its authorization code and its contacts (${contacts})`;
+    if (!yes && !(await confirmByName(terminal, loss, name))) throw failure('failed', 'not removed');
     await withServerDatabase(settings, (database) => removeOrganization(database, name));
     terminal.log(LOGGER, 'INFO', `Removed organization ${name}`);
     return { name, removed: true };

@@ -51,8 +51,8 @@ export async function askText(
   return asked(input({ message: question, default: proposal, validate: judge(check) }, context()));
 }
 
-/** Asks for the name of what is about to be lost, so that nobody loses it by a slip. */
-export async function confirmByName(terminal: Terminal, question: string, name: string): Promise<boolean> {
+/** Tells what will be lost and asks for its name, so that nobody loses it by a slip. */
+export async function confirmByName(terminal: Terminal, loss: string, name: string): Promise<boolean> {
   if (!terminal.canAsk) {
     throw failure(
       'usage',
@@ -61,7 +61,8 @@ export async function confirmByName(terminal: Terminal, question: string, name: 
     );
   }
   const { input } = await load('inquirer');
-  return (await asked(input({ message: `${question} Type ${name} to go on:` }, context()))).trim() === name;
+  terminal.warn(loss);
+  return (await asked(input({ message: `Type ${name} to go on:` }, context()))).trim() === name;
 }
 
 /** Asks for a secret without showing it; `check` throws what is wrong with it. */
