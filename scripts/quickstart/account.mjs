@@ -34,10 +34,13 @@ export async function chooseAccount(home) {
   const present = find('keytrustee');
   if (present !== undefined) return { ...present, isOurs: false };
   const name = `ktq-${randomBytes(4).toString('hex')}`;
-  await runPatiently('useradd', [
-    ...['--system', '--user-group', '--no-create-home', '--home-dir', home],
-    name,
-  ]);
+  const options = ['--system', '--user-group', '--no-create-home', '--home-dir', home];
+  await runPatiently('useradd', [...options, name]).catch((error) => {
+    const advice = 'make an account keytrustee yourself, or run this as an ordinary user';
+    throw new Error(
+      `no account could be made for PostgreSQL, which refuses root (${error.message}); ${advice}`,
+    );
+  });
   return { ...find(name), isOurs: true };
 }
 
