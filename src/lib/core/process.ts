@@ -124,13 +124,22 @@ export async function stream(
   };
 }
 
+/** A program that goes on when this one has ended. */
+export interface Daemon {
+  pid: number;
+  /** Settles with its exit status (null: a signal ended it). This process does not stay for it. */
+  exited: Promise<number | null>;
+  /** The same, and this process stays until then. */
+  wait(): Promise<number | null>;
+}
+
 /** Starts a program that goes on when this one has ended; its output goes to a descriptor. */
 export async function startDaemon(
   file: string,
   args: string[],
   output: number,
   home: string,
-): Promise<{ pid: number; exited: Promise<number | null> }> {
+): Promise<Daemon> {
   const { execa } = await load('execa');
   const daemon: Options = {
     reject: false,
@@ -144,7 +153,12 @@ export async function startDaemon(
   const child = execa(file, args, daemon);
   if (child.pid === undefined) throw failure('failed', `${file} could not be started`);
   child.unref();
-  return { pid: child.pid, exited: child.then((raw) => raw.exitCode ?? null) };
+  const exited = child.then((raw) => raw.exitCode ?? null);
+  const wait = () => {
+    child.ref();
+    return exited;
+  };
+  return { pid: child.pid, exited, wait };
 }
 
 /** Runs a program on this process's own terminal and returns its exit status. Ctrl-C is the program's own affair. */

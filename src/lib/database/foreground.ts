@@ -18,15 +18,12 @@ export async function waitForServer(cluster: Cluster, server: RunningServer | un
   const stop = () => void stopAtOnce(server);
   interruption.addEventListener('abort', stop, { once: true });
   if (interruption.aborted) stop();
-  // A detached child does not keep this process alive by itself.
-  const keepAlive = setInterval(() => undefined, 60_000);
   try {
-    const status = await server.exited;
+    const status = await server.wait();
     if (status === 0 || interruption.aborted) return;
     const how = status === null ? 'was killed' : `ended by itself (exit status ${status})`;
     throw failure('failed', `PostgreSQL ${how}`, `its log is in ${cluster.logDirectory}`);
   } finally {
-    clearInterval(keepAlive);
     interruption.removeEventListener('abort', stop);
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from '../core/account.ts';
 import { errorCode, failure } from '../core/errors.ts';
 import { checkInterruption } from '../core/interrupt.ts';
-import { childFailure, run, startDaemon } from '../core/process.ts';
+import { childFailure, type Daemon, run, startDaemon } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, checkSocketPath, clusterMajor } from './cluster.ts';
 import { withDatabase } from './connection.ts';
@@ -64,11 +64,8 @@ async function answers(cluster: Cluster): Promise<boolean> {
   }
 }
 
-/** A server that was started. `exited` settles with its exit status when it ends. */
-export interface RunningServer {
-  pid: number;
-  exited: Promise<number | null>;
-}
+/** A server that was started. */
+export type RunningServer = Daemon;
 
 /** Waits out a server that is just starting or stopping, by another run: true when it answers, false when none is there. */
 async function runsAlready(cluster: Cluster): Promise<boolean> {
@@ -126,7 +123,7 @@ export async function stopAtOnce(server: RunningServer): Promise<void> {
   } catch (error) {
     if (errorCode(error) !== 'ESRCH') throw error;
   }
-  await server.exited;
+  await server.wait();
 }
 
 /** PostgreSQL refuses to start while a process of its account has the number that the lock file of a dead server names. */

@@ -38,6 +38,10 @@ export async function wordsSince(cluster: Cluster, log: StartupLog): Promise<str
   return words;
 }
 
+/** What every start says, and what it answers to those who ask too early; that tells nothing of this one. */
+const ROUTINE =
+  /redirecting log output|Future log output|starting PostgreSQL|listening on|database system (?:was|is) shut down|database system is starting up/;
+
 /** The error of a server that ended instead of starting: its last words that say why, without the time of day. */
 export async function startFailure(cluster: Cluster, words: string): Promise<Error> {
   if (/No space left on device/i.test(words) || (await isDiskFull(cluster.root))) {
@@ -47,11 +51,12 @@ export async function startFailure(cluster: Cluster, words: string): Promise<Err
       'free some space and run the command again',
     );
   }
-  const lines = words.split('\n').filter((line) => line !== '');
-  const grave = lines.filter((line) => /\b(?:FATAL|PANIC|ERROR|HINT):/.test(line));
-  const told = (grave.length > 0 ? grave : lines)
-    .slice(-6)
-    .map((line) => line.replace(/^.*?\] (?=[A-Z]+:)/, ''));
+  const lines = words
+    .split('\n')
+    .map((line) => line.replace(/^\d{4}-\d\d-\d\d .*?\] (?=[A-Z]+:)/, ''))
+    .filter((line) => line !== '' && !ROUTINE.test(line));
+  const last = lines.findLastIndex((line) => /^(?:FATAL|PANIC):/.test(line));
+  const told = lines.slice(0, last === -1 ? lines.length : last + 1).slice(-6);
   return failure(
     'failed',
     `PostgreSQL did not start:\n${told.map((line) => `  ${line}`).join('\n')}`,
