@@ -3,28 +3,17 @@ import { chmod, chown, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freshPlace } from '../support/fresh.ts';
+import { refusal, said } from '../support/refusal.ts';
 import {
   checksums,
   isRoot,
   kt,
-  type Outcome,
   ownedDirectory,
   run,
   temporaryDirectory,
   testServer,
-  withoutDrop,
   world,
 } from '../support/sandbox.ts';
-
-function said(outcome: Outcome): { status: number | null; stdout: string; stderr: string } {
-  return { status: outcome.status, stdout: outcome.stdout, stderr: withoutDrop(outcome.stderr) };
-}
-
-/** What a refusal looks like. */
-function refusal(status: number, message: string, hint?: string) {
-  const next = hint === undefined ? '' : `ktadmin: hint: ${hint}\n`;
-  return { status, stdout: '', stderr: `ktadmin: error: ${message}\n${next}` };
-}
 
 test.each([
   [['--port', '0'], '--port: "0" is not a whole number from 1 to 65535'],

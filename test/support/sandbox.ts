@@ -22,6 +22,8 @@ export interface RunOptions {
   cwd?: string;
   /** Called with the process as soon as it runs, for signals. */
   started?: (child: { pid: number; kill(signal: NodeJS.Signals): boolean }) => void;
+  /** Called with all of stderr so far, whenever there is more of it. */
+  heard?: (stderr: string) => void;
 }
 
 /** The environment of every program under test: nothing of the machine's own. */
@@ -45,6 +47,7 @@ export async function run(file: string, args: string[], options: RunOptions = {}
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  child.stderr.on('data', () => options.heard?.(output.stderr));
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   if (child.pid !== undefined) options.started?.({ pid: child.pid, kill: (signal) => child.kill(signal) });

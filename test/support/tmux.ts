@@ -54,7 +54,8 @@ export async function onTerminal(words: string[], env: Record<string, string> = 
         },
         `the screen shows ${String(wanted)}`,
       ),
-    type: async (...keys) => void (await tmux('send-keys', ...keys)),
+    // A semicolon at a word's end would end tmux's own command.
+    type: async (...keys) => void (await tmux('send-keys', ...keys.map((key) => key.replace(/;$/, '\\;')))),
     status: async () => {
       await until(async () => (await ended()) !== '', 'the program ends');
       return Number(await ended());
