@@ -91,7 +91,10 @@ const oneFileOfCommands = {
 const lateBuiltins = {
   name: 'late-builtins',
   setup(build) {
-    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    // What the first file needs is there already, and must not tie it to the others by a helper that they share.
+    build.onResolve({ filter: /^node:/ }, ({ path, importer }) =>
+      importer.endsWith('/screen.ts') ? { path, external: true } : { path, namespace: 'builtin' },
+    );
     build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports=process.getBuiltinModule(${JSON.stringify(path)})`,
     }));

@@ -1,3 +1,4 @@
+import { writeScreen } from './lib/terminal/screen.ts';
 import { versionText } from './lib/terminal/version-text.ts';
 import { commandTree, PROGRAMS } from './registry.ts';
 
@@ -11,9 +12,10 @@ export async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   const onlyVersion = argv.includes('--version') && argv.every((word) => /^--(?:version|json)$/.test(word));
   const name = (process.argv[1] ?? '').replace(/^.*\/|\.(?:js|sh)$/g, '');
-  const known = name in PROGRAMS ? name : 'ktadmin';
+  const known = Object.hasOwn(PROGRAMS, name) ? name : 'ktadmin';
   const status = onlyVersion ? 'version' : await start({ name: known, words: PROGRAMS[known] ?? [] }, argv);
-  if (status === 'version') process.stdout.write(versionText(argv.includes('--json')));
+  if (status === 'version') writeScreen(versionText(argv.includes('--json')));
+  else if (typeof status === 'object') writeScreen(status.screen);
   else if (status !== 0) process.exitCode = status;
 }
 

@@ -17,7 +17,7 @@ export default bareCommand({
   options: {
     externalAddress: option(
       '--external-address <fqdn>',
-      'name by which clients reach this server (default: this host’s)',
+      'name by which clients reach this server (default: the name of this host)',
       host,
     ),
     port: option('--port <port>', `port of HTTPS (default: ${DEFAULT_PORT})`, port),

@@ -20,11 +20,15 @@ export default bareCommand({
   words: '<file>',
   options: {
     yes: flag('--yes', 'do not ask'),
-    force: flag('--force', 'replace this server even by another server’s set'),
-    gnupgHome: option('--gnupg-home <dir>', 'GnuPG home of the recipient (default: the caller’s)', path),
+    force: flag('--force', 'replace this server even by the set of another'),
+    gnupgHome: option(
+      '--gnupg-home <dir>',
+      'GnuPG home of the recipient (default: that of the caller)',
+      path,
+    ),
     passphraseFile: option(
       '--passphrase-file <file>',
-      'file whose first line is the passphrase of the recipient’s key',
+      'file whose first line is the passphrase of that key',
       path,
     ),
     user: option(

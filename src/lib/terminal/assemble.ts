@@ -4,7 +4,7 @@ import { DEFAULT_CONFDIR, environment } from '../core/config.ts';
 import { failure, KeyTrusteeError } from '../core/errors.ts';
 import type { Command, CommandNode, Globals, OptionSpec } from './command.ts';
 import { type HelpSubject, helpScreen } from './help.ts';
-import { screenWidth, writeScreen } from './output.ts';
+import { screenWidth } from './output.ts';
 import { path } from './values.ts';
 import type { Typed } from './words.ts';
 
@@ -19,6 +19,17 @@ export type Runner = (
 /** Thrown when the version is asked for. */
 export class VersionWanted extends Error {
   override name = 'VersionWanted';
+}
+
+/** Thrown when a help screen is asked for. */
+export class HelpWanted extends Error {
+  override name = 'HelpWanted';
+  readonly screen: string;
+
+  constructor(screen: string) {
+    super('help was asked for');
+    this.screen = screen;
+  }
 }
 
 /** Thrown when only a topic was named. */
@@ -129,7 +140,9 @@ function commonParts(place: Commander, subject: Omit<HelpSubject, 'globals'>): v
   place.exitOverride().helpOption('-h, --help').helpCommand(false).enablePositionalOptions();
   place.configureOutput({
     outputError: () => undefined,
-    writeOut: writeScreen,
+    writeOut: (text) => {
+      throw new HelpWanted(text);
+    },
     getOutHelpWidth: screenWidth as () => number,
     getOutHasColors: () => false,
   });

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { fstatSync, writeSync } from 'node:fs';
-import { errorCode } from '../core/errors.ts';
+import { fstatSync } from 'node:fs';
 
 let watched = false;
 let readerGone = false;
@@ -34,29 +33,7 @@ export async function write(text: string): Promise<void> {
   await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
 }
 
-/**
- * Writes a help screen. Node's streams are not used, unless stdout is a terminal or a pipe that is full: making one costs
- * 3 ms, and `--help` is to cost little more than Node itself.
- */
-export function writeScreen(text: string): void {
-  try {
-    const bytes = Buffer.from(text);
-    const written = isTerminal() ? 0 : writeSync(1, bytes);
-    if (written === bytes.length) return;
-    watchOutput();
-    process.stdout.write(bytes.subarray(written));
-  } catch (error) {
-    if (errorCode(error) === 'EPIPE') return;
-    watchOutput();
-    process.stdout.write(text);
-  }
-}
-
 /** Columns of the terminal that a help screen is for; undefined where there is none. */
 export function screenWidth(): number | undefined {
-  return isTerminal() ? process.stdout.columns : undefined;
-}
-
-function isTerminal(): boolean {
-  return fstatSync(1).isCharacterDevice() && process.stdout.isTTY === true;
+  return fstatSync(1).isCharacterDevice() ? process.stdout.columns : undefined;
 }

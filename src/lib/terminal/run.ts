@@ -1,8 +1,7 @@
-import { CommanderError } from 'commander';
 import { failure, STATUS } from '../core/errors.ts';
 import { Continued } from '../core/handover.ts';
 import { listenForSignals } from '../core/interrupt.ts';
-import { assemble, CommandMissing, type Runner, VersionWanted } from './assemble.ts';
+import { assemble, CommandMissing, HelpWanted, type Runner, VersionWanted } from './assemble.ts';
 import type { CommandNode } from './command.ts';
 import { reportError } from './errors.ts';
 import { ReaderGone } from './json.ts';
@@ -41,7 +40,7 @@ async function parse(typed: Typed, root: CommandNode): Promise<ProgramStatus> {
     await program.parseAsync(typed.argv, { from: 'user' });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof HelpWanted) return { screen: error.screen };
     if (error instanceof VersionWanted) return 'version';
     if (error instanceof CommandMissing && !optionsPart(typed.argv).includes('--json')) {
       watchOutput();
@@ -54,8 +53,8 @@ async function parse(typed: Typed, root: CommandNode): Promise<ProgramStatus> {
   }
 }
 
-/** The exit status; or that the version is to be printed, which is left to the caller. */
-type ProgramStatus = number | 'version';
+/** The exit status; or what the caller is to print before it ends well: the version, or a help screen. */
+type ProgramStatus = number | 'version' | { screen: string };
 
 /**
  * Runs what was typed and returns the exit status; what went wrong has been told then. `end` ends the process at once: at

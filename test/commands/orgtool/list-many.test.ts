@@ -58,8 +58,7 @@ test('100,000 organizations are listed whole, and within 150 MB of memory', asyn
 });
 
 test('a reader that stops after one line ends it quietly, with status 0', async () => {
-  const script = 'keytrustee-orgtool list | head -1; echo "${PIPESTATUS[0]}"';
-  const child = start('bash', ['-c', script]);
+  const child = start('bash', ['-c', 'set -o pipefail; keytrustee-orgtool list | head -1; echo $?']);
   const [stdout, stderr] = await Promise.all([child.stdout, child.stderr].map(read));
   expect(stdout).toBe('{\n0\n');
   expect(withoutDrop(stderr ?? '')).toBe('');
