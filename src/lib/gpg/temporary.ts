@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../core/files.ts';
 import { run } from '../core/process.ts';
@@ -25,17 +25,23 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function isAbandoned(name: string): Promise<boolean> {
-  const pid = /^ktgpg-(\d+)-/.exec(name)?.[1];
+/** The namespace in which a process id means something: containers can share a /tmp. */
+async function pidNamespace(): Promise<string> {
+  const link = await readlink('/proc/self/ns/pid').catch(() => '');
+  return /\d+/.exec(link)?.[0] ?? '0';
+}
+
+async function isAbandoned(name: string, prefix: string): Promise<boolean> {
+  const pid = name.startsWith(prefix) ? /^\d+(?=-)/.exec(name.slice(prefix.length))?.[0] : undefined;
   if (pid === undefined || isAlive(Number(pid))) return false;
   const stats = await lstat(join(PLACE, name)).catch(() => undefined);
   return stats?.isDirectory() === true && stats.uid === process.getuid?.();
 }
 
 /** Takes away what killed runs of this account left: a directory each, and an agent that would stay for ever. */
-async function sweepAbandoned(): Promise<void> {
+async function sweepAbandoned(prefix: string): Promise<void> {
   for (const name of await readdir(PLACE)) {
-    if (!(await isAbandoned(name))) continue;
+    if (!(await isAbandoned(name, prefix))) continue;
     await stopAgent(join(PLACE, name));
     await rm(join(PLACE, name), { recursive: true, force: true });
   }
@@ -46,8 +52,9 @@ async function sweepAbandoned(): Promise<void> {
  * that GnuPG may have started in it.
  */
 export async function withPrivateHome<T>(work: (home: string) => Promise<T>): Promise<T> {
-  await sweepAbandoned();
-  const home = await mkdtemp(join(PLACE, `ktgpg-${process.pid}-`));
+  const prefix = `ktgpg-${await pidNamespace()}-`;
+  await sweepAbandoned(prefix);
+  const home = await mkdtemp(join(PLACE, `${prefix}${process.pid}-`));
   try {
     return await work(home);
   } finally {
