@@ -8,7 +8,7 @@ import { lstatOrNothing, writeAtomically } from './files.ts';
 const PORT_RULE = 'must be a whole number from 1 to 65535, without quotes';
 const port = z
   .number(PORT_RULE)
-  .check(z.int(PORT_RULE), z.minimum(1, PORT_RULE), z.maximum(65535, PORT_RULE));
+  .check(z.refine((value) => Number.isInteger(value) && value >= 1 && value <= 65_535, PORT_RULE));
 
 function text(pattern: RegExp, rule: string) {
   return z.string(rule).check(z.regex(pattern, rule));
