@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { smallDisk } from '../support/disk.ts';
 import { freshPlace, type Place, placeWithKey } from '../support/fresh.ts';
-import { descendants, gpgHomes, isAlive, processesAt, type Seen } from '../support/processes.ts';
+import { allEnded, descendants, gpgHomes, isAlive, type Seen } from '../support/processes.ts';
 import {
   asAccount,
   checksums,
@@ -72,7 +72,7 @@ test.each([
     expect(home).toMatch(/^\/tmp\/ktgpg-/);
     expect(existsSync(home)).toBe(false);
     for (const { pid } of seen) expect(await isAlive(pid)).toBe(false);
-    await until(async () => (await processesAt(home)).length === 0, 'the agent has ended');
+    await allEnded(home);
     await expectComplete(place);
   },
 );
@@ -95,7 +95,7 @@ test.each([
       'run',
     ]);
     for (const { pid } of seen) expect(await isAlive(pid)).toBe(false);
-    expect(await processesAt(place.directory)).toEqual([]);
+    await allEnded(place.directory);
     const before = await checksums(place.confdir);
     await expectComplete(place);
     expect(await checksums(place.confdir)).toBe(before);
@@ -110,7 +110,7 @@ test('kill -9 while the key is made: a second run sweeps what is left and comple
     for (const home of gpgHomes(seen)) {
       await asAccount('gpgconf', ['--homedir', home, '--kill', 'all']);
       await rm(home, { recursive: true, force: true });
-      await until(async () => (await processesAt(home)).length === 0, 'the agent has ended');
+      await allEnded(home);
     }
   });
   expect(outcome.signal).toBe('SIGKILL');
@@ -123,7 +123,7 @@ test('kill -9 while the cluster is made: a second run sweeps what is left and co
   const { outcome } = await interrupt(place, '/initdb', 'SIGKILL');
   expect(outcome.signal).toBe('SIGKILL');
   expect((await readdir(place.pgRootdir)).some((name) => name.startsWith('.init-'))).toBe(true);
-  await until(async () => (await processesAt(place.directory)).length === 0, 'initdb has ended');
+  await allEnded(place.directory);
   await expectComplete(place);
 });
 

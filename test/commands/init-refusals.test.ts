@@ -44,7 +44,7 @@ test.each([
   ],
   [
     ['--external-address', 'x'.repeat(300)],
-    `--external-address: "${'x'.repeat(60)}" is not a host name`,
+    `--external-address: "${'x'.repeat(60)}..." is not a host name`,
     'give the name by which clients reach this server, like kts01.example.com',
   ],
 ] as [string[], string, string?][])(

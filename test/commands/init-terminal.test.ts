@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { freshPlace, placeWithKey } from '../support/fresh.ts';
-import { descendants, processesAt } from '../support/processes.ts';
+import { allEnded, descendants, processesAt } from '../support/processes.ts';
 import { isRoot, until, world } from '../support/sandbox.ts';
 import { noTmux, onTerminal } from '../support/tmux.ts';
 
@@ -59,7 +59,7 @@ test.skipIf(noTmux)(
     expect(await screen.status()).toBe(130);
     await screen.shows('ktadmin: error: interrupted by SIGINT');
     expect(await readdir(confdir)).toEqual([]);
-    expect(await processesAt(confdir)).toEqual([]);
+    await allEnded(confdir);
   },
 );
 

@@ -1,5 +1,6 @@
 /** Looking at processes, to wait for a moment of a program's work and to show that nothing of it is left. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { until } from './sandbox.ts';
 
 /** A process, by its number and its words. */
 export interface Seen {
@@ -36,6 +37,11 @@ export async function processesAt(path: string): Promise<string[]> {
       found.push(`${name} ${seen.words.join(' ')}`);
   }
   return found;
+}
+
+/** Waits until no process names a path or works below it: a server's logger, for one, ends a moment after the server. */
+export async function allEnded(path: string): Promise<void> {
+  await until(async () => (await processesAt(path)).length === 0, `all processes of ${path} have ended`);
 }
 
 /** Whether a process is there; a zombie is not. */

@@ -1,7 +1,7 @@
 /** `ktadmin db start --foreground`, as a service manager runs it. */
 import { expect, test } from 'vitest';
 import { postmaster } from '../../support/postgres.ts';
-import { processesAt } from '../../support/processes.ts';
+import { allEnded } from '../../support/processes.ts';
 import { refusal, said } from '../../support/refusal.ts';
 import { type Outcome, type TestServer, testServer, until } from '../../support/sandbox.ts';
 
@@ -31,7 +31,7 @@ test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
       stdout: '',
       stderr: `PostgreSQL runs on port ${server.port}\n`,
     });
-    expect(await processesAt(server.pgRootdir)).toEqual([]);
+    await allEnded(server.pgRootdir);
     expect(await server.ktadmin(['db', 'status'])).toMatchObject({ status: 3 });
   },
 );
@@ -52,7 +52,7 @@ test('it fails when the server is killed', async () => {
     ...outcome,
     stderr: outcome.stderr.replace(`PostgreSQL runs on port ${server.port}\n`, ''),
   }).toEqual(refusal(1, 'PostgreSQL was killed', `its log is in ${server.pgRootdir}/log`));
-  await until(async () => (await processesAt(server.pgRootdir)).length === 0, 'its children have ended');
+  await allEnded(server.pgRootdir);
 });
 
 test('a server that runs in the background cannot be taken into the foreground', async () => {

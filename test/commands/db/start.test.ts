@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { smallDisk } from '../../support/disk.ts';
 import { bindirWith, occupyPort, postmaster } from '../../support/postgres.ts';
-import { descendants, isAlive, processesAt } from '../../support/processes.ts';
+import { allEnded, descendants, isAlive, processesAt } from '../../support/processes.ts';
 import { refusal, said } from '../../support/refusal.ts';
 import { asAccount, isRoot, kt, run, testServer, until, withoutDrop, world } from '../../support/sandbox.ts';
 
@@ -17,7 +17,7 @@ test('the flag forms of the original start and stop the cluster that they name',
   expect(said(await kt('ktadmin', ['db', '--status', ...place]))).toMatchObject({ status: 0 });
   const stopped = await kt('ktadmin', ['db', '--stop', ...place]);
   expect(said(stopped)).toEqual({ status: 0, stdout: '', stderr: 'PostgreSQL has stopped\n' });
-  expect(await processesAt(pgRootdir)).toEqual([]);
+  await allEnded(pgRootdir);
 });
 
 test('start twice and stop twice are no errors', async () => {
@@ -173,7 +173,7 @@ test('a port that another server holds is a conflict', async () => {
       `stop that server (ss -ltnp 'sport = :${port}' names it), or choose another port`,
     ),
   );
-  expect(await processesAt(pgRootdir)).toEqual([]);
+  await allEnded(pgRootdir);
 });
 
 test('a data directory of another major version is refused, with what to install', async () => {
@@ -316,7 +316,7 @@ test('a database of a newer version is left alone, and a server that was started
   await server.ktadmin(['db', 'stop']);
   expect(said(await server.ktadmin(['db', 'start']))).toEqual(expected);
   expect(await server.ktadmin(['db', 'status'])).toMatchObject({ status: 3 });
-  expect(await processesAt(server.pgRootdir)).toEqual([]);
+  await allEnded(server.pgRootdir);
 });
 
 test.each([
@@ -336,7 +336,7 @@ test.each([
   await until(starting, 'PostgreSQL is being started');
   kill(signal);
   expect(said(await running)).toEqual(refusal(status, `interrupted by ${signal}`));
-  expect(await processesAt(server.pgRootdir)).toEqual([]);
+  await allEnded(server.pgRootdir);
   expect(await server.ktadmin(['db', 'start'])).toMatchObject({ status: 0 });
 });
 
@@ -352,7 +352,7 @@ test('a setting that PostgreSQL does not take is shown in its own words', async 
       `the server's log is in ${pgRootdir}/log`,
     ),
   );
-  expect(await processesAt(pgRootdir)).toEqual([]);
+  await allEnded(pgRootdir);
 });
 
 test('what stops PostgreSQL after its log has begun is shown from that log', async () => {
@@ -382,7 +382,7 @@ test.skipIf(!isRoot)('on a full disk start says so, and works once there is spac
       'free some space and run the command again',
     ),
   );
-  expect(await processesAt(pgRootdir)).toEqual([]);
+  await allEnded(pgRootdir);
   await disk.free();
   expect(await start()).toMatchObject({ status: 0 });
   expect(await kt('ktadmin', ['db', 'stop', '--pg-rootdir', pgRootdir])).toMatchObject({ status: 0 });
