@@ -1,8 +1,8 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { makeBackup } from '../lib/backups/make.ts';
 import { prepareOutput } from '../lib/backups/output.ts';
-import { environment } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
+import { keyringOf } from '../lib/gpg/keyring.ts';
 import { command, flag, option } from '../lib/terminal/command.ts';
 import { integer, path, port } from '../lib/terminal/values.ts';
 import { PROGRAM } from '../lib/terminal/version.ts';
@@ -51,7 +51,7 @@ export default command({
       terminal.warn('this set is not encrypted: whoever reads it has every key of this server');
     const request = {
       recipients: gpgRecipient,
-      gnupgHome: environment.gnupgHome ?? join(settings.account.home, '.gnupg'),
+      gnupgHome: await keyringOf(settings.account),
       output: output ?? dirname(settings.confdir),
       roll,
       databasePort,
