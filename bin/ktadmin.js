@@ -1,5 +1,3 @@
 #!/usr/bin/env node
 // One program under several names: src/program.ts picks the part by the name it was called by.
-import { main } from '../dist/program.js';
-
-await main();
+require('../dist/program.js').main();
