@@ -42,9 +42,7 @@ function execaOptions(options: ChildOptions): Options {
     ...(options.cleanUp === true ? {} : { cancelSignal: interruption }),
     forceKillAfterDelay: 5000,
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-    ...(options.stdio !== undefined
-      ? { stdio: options.stdio }
-      : { input: options.input === undefined ? '' : options.input }),
+    ...(options.stdio === undefined ? { input: options.input ?? '' } : { stdio: options.stdio }),
   };
 }
 
@@ -124,10 +122,9 @@ export async function stream(
   };
 }
 
-/** A program that goes on when this one has ended. */
+/** A program that goes on when this one has ended. `exited` settles with its exit status (null: a signal ended it). */
 export interface Daemon {
   pid: number;
-  /** Settles with its exit status (null: a signal ended it). This process does not stay for it. */
   exited: Promise<number | null>;
   /** The same, and this process stays until then. */
   wait(): Promise<number | null>;
