@@ -21,7 +21,7 @@ export interface KeyChoice {
   passphrase?: string;
 }
 
-export const CURVE = [
+const CURVE = [
   'Key-Type: EDDSA',
   'Key-Curve: ed25519',
   'Key-Usage: sign',

@@ -19,7 +19,7 @@ export interface ManifestText {
 }
 
 /** Decrypts a set with stock gpg as the administrator, or copies one in clear; returns the archive's path. */
-export async function archiveOf(set: string, scratch: string): Promise<string> {
+async function archiveOf(set: string, scratch: string): Promise<string> {
   const archive = join(scratch, 'backup.tar');
   const words = set.endsWith('.gpg')
     ? ['gpg', '--homedir', world.administrator, '--batch', '--yes', '-d', '-o', archive, set]
@@ -30,7 +30,7 @@ export async function archiveOf(set: string, scratch: string): Promise<string> {
 }
 
 /** The names in an archive, as GNU tar lists them. */
-export async function namesIn(archive: string): Promise<string[]> {
+async function namesIn(archive: string): Promise<string[]> {
   const listed = await run('tar', ['--quoting-style=escape', '-tf', archive]);
   if (listed.status !== 0) throw new Error(listed.stderr);
   return listed.stdout.split('\n').filter((name) => name !== '');

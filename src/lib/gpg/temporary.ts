@@ -7,7 +7,7 @@ import { run } from '../core/process.ts';
 const PLACE = '/tmp';
 
 /** Ends the agent of a home. It would end by itself once its home is gone, but a minute later. */
-export async function stopAgent(home: string): Promise<void> {
+async function stopAgent(home: string): Promise<void> {
   if (!(await exists(join(home, 'S.gpg-agent')))) {
     const args = ['--homedir', home, '--list-dirs', 'agent-socket'];
     const answer = await run('gpgconf', args, { cleanUp: true }).catch(() => undefined);

@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { chmod, link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { collectConfdir } from '../../../src/lib/backups/collect.ts';
-import { world } from '../../support/sandbox.ts';
+import { run, world } from '../../support/sandbox.ts';
 
 let confdir: string;
 beforeEach(async () => {
@@ -40,7 +39,7 @@ test('a link is stored as what it points at; a dangling one, sockets, FIFOs and 
   await symlink('../outside.pem', join(confdir, 'certificate.pem'));
   await symlink('nowhere', join(confdir, 'dangling'));
   await link(join(confdir, 'keytrustee.conf'), join(confdir, 'second-name.conf'));
-  execFileSync('mkfifo', [join(confdir, 'pipe')]);
+  await run('mkfifo', [join(confdir, 'pipe')]);
   await symlink('pipe', join(confdir, 'to-pipe'));
   for (const name of ['.#lk0xabc', 'pubring.kbx.lock', 'random_seed', 'S.gpg-agent.ssh'])
     await writeFile(join(confdir, name), '');
@@ -131,6 +130,6 @@ test('what vanishes while it is read, like another program’s temporary file, i
 test('a directory too large for a configuration is refused', async () => {
   const big = join(confdir, 'big');
   await writeFile(big, '');
-  execFileSync('truncate', ['-s', '257M', big]);
+  await run('truncate', ['-s', '257M', big]);
   expect(await message()).toBe(`${big} is too large for a configuration file`);
 });
