@@ -6,14 +6,23 @@ import { run } from '../core/process.ts';
 /** Where private directories are made: GnuPG's sockets need a short path (hazard GP-14). */
 const PLACE = '/tmp';
 
-/** Ends the agent of a home. It would end by itself once its home is gone, but a minute later. */
+const gpgconf = (home: string, ...args: string[]) =>
+  run('gpgconf', ['--homedir', home, ...args], { cleanUp: true }).catch(() => undefined);
+
+/**
+ * Ends the agent of a home; it would end by itself once its home is gone, but a minute later. Where the user has a run-time
+ * directory, GnuPG has put the sockets there, in a directory of their own, which goes too.
+ */
 async function stopAgent(home: string): Promise<void> {
-  if (!(await exists(join(home, 'S.gpg-agent')))) {
-    const args = ['--homedir', home, '--list-dirs', 'agent-socket'];
-    const answer = await run('gpgconf', args, { cleanUp: true }).catch(() => undefined);
-    if (answer === undefined || !(await exists(decodeURIComponent(answer.stdout.trim())))) return;
+  if (await exists(join(home, 'S.gpg-agent'))) {
+    await gpgconf(home, '--kill', 'gpg-agent');
+    return;
   }
-  await run('gpgconf', ['--homedir', home, '--kill', 'gpg-agent'], { cleanUp: true }).catch(() => undefined);
+  const answer = await gpgconf(home, '--list-dirs', 'agent-socket');
+  const socket = decodeURIComponent(answer?.stdout.trim() ?? '');
+  if (socket === '' || socket.startsWith(home)) return;
+  if (await exists(socket)) await gpgconf(home, '--kill', 'gpg-agent');
+  await gpgconf(home, '--remove-socketdir');
 }
 
 function isAlive(pid: number): boolean {
