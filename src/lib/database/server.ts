@@ -150,7 +150,9 @@ export async function startServer(cluster: Cluster, account: Account): Promise<R
     await checkPortFree(cluster.port);
     const outcome = await launch(cluster, account, join(directory, 'postgres'));
     if (typeof outcome !== 'string') return outcome;
-    const locked = /lock file .* already exists|pre-existing shared memory block/.test(outcome);
+    // Another run may have been quicker.
+    if ((await serverPid(cluster)) !== undefined) continue;
+    const locked = /lock file .* (?:already exists|is empty)|pre-existing shared memory block/.test(outcome);
     if (!locked) throw await startFailure(cluster, outcome);
     await refuseForeignLock(cluster);
     if (Date.now() > limit) throw await startFailure(cluster, outcome);

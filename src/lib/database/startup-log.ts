@@ -5,33 +5,43 @@ import { failure } from '../core/errors.ts';
 import { isDiskFull } from '../core/files.ts';
 import type { Cluster } from './cluster.ts';
 
-/** Where a server writes until it has its own log, and how long that log was before the start. */
+/** Where a server writes until it has its own log, and how long each log was before the start. */
 export interface StartupLog {
   handle: FileHandle;
-  path: string;
   earlier: Map<string, number>;
 }
+
+const STARTUP = 'startup.log';
+/** Longer than this the startup log begins anew; bytes. Usually it grows by nothing. */
+const STARTUP_LIMIT = 1024 * 1024;
 
 async function logSizes(cluster: Cluster): Promise<Map<string, number>> {
   const names = await readdir(cluster.logDirectory);
   const sizes = names
-    .filter((name) => name.startsWith('postgresql-'))
+    .filter((name) => name === STARTUP || name.startsWith('postgresql-'))
     .map(async (name) => [name, (await stat(join(cluster.logDirectory, name))).size] as const);
   return new Map(await Promise.all(sizes));
 }
 
-/** Opens the file that takes what a server says before its own log begins. The caller closes its handle. */
+/**
+ * Opens the file that takes what a server says before its own log begins. The caller closes its handle. Another run may
+ * be starting the server at the same moment, so nothing is cut off.
+ */
 export async function openStartupLog(cluster: Cluster): Promise<StartupLog> {
-  const path = join(cluster.logDirectory, 'startup.log');
-  const { O_CREAT, O_TRUNC, O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
-  const handle = await open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW, 0o600);
-  return { handle, path, earlier: await logSizes(cluster) };
+  const { O_CREAT, O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
+  const path = join(cluster.logDirectory, STARTUP);
+  const handle = await open(path, O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW, 0o600);
+  if ((await handle.stat()).size > STARTUP_LIMIT) await handle.truncate();
+  return { handle, earlier: await logSizes(cluster) };
 }
 
 /** All that a server said since it was started, first on its standard error and then in its log. */
 export async function wordsSince(cluster: Cluster, log: StartupLog): Promise<string> {
-  let words = await readFile(log.path, 'utf8');
-  for (const [name, size] of await logSizes(cluster)) {
+  let words = '';
+  const sizes = [...(await logSizes(cluster))].toSorted(
+    ([a], [b]) => Number(b === STARTUP) - Number(a === STARTUP),
+  );
+  for (const [name, size] of sizes) {
     const bytes = await readFile(join(cluster.logDirectory, name));
     words += bytes.subarray(Math.min(log.earlier.get(name) ?? 0, size)).toString('utf8');
   }

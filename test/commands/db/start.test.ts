@@ -282,7 +282,11 @@ test('starts side by side agree on one server, and one of them applies the migra
     [1, 2, 3, 4].map(() => server.ktadmin(['db', 'start', '--json', '--quiet'])),
   );
   const results = outcomes.map(({ status, stdout, stderr }) => {
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect({ status, stdout, stderr }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/"running": true/) as string,
+      stderr: '',
+    });
     return JSON.parse(stdout) as { started: boolean; migrations: string[] };
   });
   expect(results.filter(({ started }) => started)).toHaveLength(1);
