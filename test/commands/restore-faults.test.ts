@@ -47,7 +47,7 @@ const restore = async ({ server, set }: Place, options: RunOptions = {}) =>
   brief(await server.ktadmin(['restore', set, '--yes', '--no-color'], options));
 
 const held = (scratch: string, then: string) =>
-  `touch ${scratch}/held; while [ ! -e ${scratch}/go ]; do sleep 0.05; done; ${then}`;
+  `touch ${scratch}/held; while [ -d ${scratch} ] && [ ! -e ${scratch}/go ]; do sleep 0.05; done; ${then}`;
 
 /** All that a restore could change: files, the database's content, databases by name, names beside the directory. */
 async function state(server: TestServer) {
