@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { environment } from '../core/config.ts';
 
 /** An option whose value is a secret: by itself, or with the value behind it, also after other letters (`-qsCODE`). */
 const SECRET_OPTION = /^(?:-q*s|--secret)$/;
@@ -6,6 +7,12 @@ const SECRET_WITH_VALUE = /^(-q*s|--secret=).+$/s;
 
 function quote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Where the environment named the configuration, the line must: sudo drops the environment. */
+function confdirWords(words: string[]): string[] {
+  const isTyped = words.some((word) => /^(?:-c$|--confdir(?:=|$))/.test(word));
+  return environment.confdir === undefined || isTyped ? [] : ['--confdir', environment.confdir];
 }
 
 /** The line that does what was typed as the right account. A secret among the words is left out of it. */
@@ -16,5 +23,5 @@ export function sudoLine(account: string): string {
   });
   const program = basename(process.argv[1] ?? 'ktadmin').replace(/\.js$/, '');
   const user = account === 'root' ? 'sudo' : `sudo -u ${quote(account)}`;
-  return [user, program, ...words.map(quote)].join(' ');
+  return [user, program, ...[...confdirWords(words), ...words].map(quote)].join(' ');
 }

@@ -99,3 +99,14 @@ test.skipIf(isRoot)('a directory of root is refused with the sudo line', async (
     refusal(4, `/usr belongs to root, not to ${world.account.name}`, 'sudo ktadmin db status --confdir /usr'),
   );
 });
+
+test.skipIf(!isReadable)(
+  'the line names the configuration where only the environment did, which sudo drops',
+  async () => {
+    const { confdir } = await reachable();
+    const refused = await asNobody('keytrustee-orgtool', ['list'], { env: { KEYTRUSTEE_CONFDIR: confdir } });
+    expect(refused.stderr).toContain(
+      `ktadmin: hint: sudo -u ${world.account.name} keytrustee-orgtool --confdir ${confdir} list\n`,
+    );
+  },
+);
