@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -78,35 +88,51 @@ function makeTemplate(world: World): void {
   quiet(ktadmin, ['db', 'stop', '--pg-rootdir', join(root, 'db')], { env });
 }
 
-/** Makes what all tests share, and takes all of it away afterwards: directory, account, keys, template server. */
-export default function globalSetup(project: TestProject): () => void {
-  const directory = mkdtempSync('/tmp/kt-');
-  chmodSync(directory, 0o755);
-  const account = makeAccount(directory);
+/** The program under all its names: a copy that every account can read, wherever the checkout lies. */
+function install(directory: string): string {
+  const program = join(directory, 'program');
   const bin = join(directory, 'bin');
-  const world: World = {
-    directory,
-    bin,
-    account,
-    port: 20_000 + (process.pid % 20_000),
-    administrator: join(directory, 'admin'),
-  };
+  for (const part of ['bin', 'dist', 'package.json']) {
+    cpSync(join(top, part), join(program, part), { recursive: true });
+  }
   mkdirSync(bin, { mode: 0o755 });
-  for (const name of NAMES) symlinkSync(join(top, 'bin', 'ktadmin.js'), join(bin, name));
-  mkdirSync(world.administrator, { mode: 0o700 });
-  quiet('gpg', ['--homedir', world.administrator, '--batch', '--gen-key'], { input: KEY });
-  const publicKey = quiet('gpg', ['--homedir', world.administrator, '--armor', '--export', 'John Doe']);
+  for (const name of NAMES) symlinkSync(join(program, 'bin', 'ktadmin.js'), join(bin, name));
+  return bin;
+}
+
+function fill(world: World): void {
+  const { account, administrator, directory } = world;
+  mkdirSync(administrator, { mode: 0o700 });
+  quiet('gpg', ['--homedir', administrator, '--batch', '--gen-key'], { input: KEY });
+  const publicKey = quiet('gpg', ['--homedir', administrator, '--armor', '--export', 'John Doe']);
   writeFileSync(join(directory, 'john.asc'), publicKey);
   owned(join(directory, 'home'), account);
   const keyring = owned(join(directory, 'home', '.gnupg'), account);
   as(account, 'gpg', ['--homedir', keyring, '--batch', '--import'], { input: publicKey });
   makeTemplate(world);
-  project.provide('world', world);
-  return () => {
-    for (const home of [world.administrator, keyring]) {
-      as(home === keyring ? account : { name: 'root' }, 'gpgconf', ['--homedir', home, '--kill', 'all']);
-    }
+}
+
+/** Makes what all tests share, and takes all of it away afterwards: directory, account, keys, template server. */
+export default function globalSetup(project: TestProject): () => void {
+  const directory = mkdtempSync('/tmp/kt-');
+  chmodSync(directory, 0o755);
+  const account = makeAccount(directory);
+  const administrator = join(directory, 'admin');
+  const tearDown = () => {
+    const keyring = join(directory, 'home', '.gnupg');
+    if (existsSync(administrator)) quiet('gpgconf', ['--homedir', administrator, '--kill', 'all']);
+    if (existsSync(keyring)) as(account, 'gpgconf', ['--homedir', keyring, '--kill', 'all']);
     rmSync(directory, { recursive: true, force: true });
     if (process.getuid?.() === 0) quiet('userdel', [account.name]);
   };
+  try {
+    const port = 20_000 + (process.pid % 20_000);
+    const world: World = { directory, bin: install(directory), account, port, administrator };
+    fill(world);
+    project.provide('world', world);
+    return tearDown;
+  } catch (error) {
+    tearDown();
+    throw error;
+  }
 }
