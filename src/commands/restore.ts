@@ -1,5 +1,4 @@
 import { dirname } from 'node:path';
-import { withOwnedCopy } from '../lib/backups/restore/hand-over.ts';
 import { checkParent, planRestore } from '../lib/backups/restore/plan.ts';
 import { restoreSet } from '../lib/backups/restore/restore.ts';
 import { withRestoreSource } from '../lib/backups/restore/source.ts';
@@ -7,7 +6,6 @@ import { currentAccount, isRoot } from '../lib/core/account.ts';
 import { environment } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
 import { HANDED_FILE, receiveHandover } from '../lib/core/handover.ts';
-import { canDropPrivileges } from '../lib/core/privileges.ts';
 import { bareCommand, flag, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
 import { confirm } from '../lib/terminal/prompts.ts';
@@ -51,10 +49,9 @@ export default bareCommand({
     };
     const near = dirname(confdir);
     return withRestoreSource({ file, near, ...decryption }, terminal, async (read, archive) => {
-      if (isRoot() && !canDropPrivileges()) {
-        await withOwnedCopy(archive, near, account, (copy) => become(account, terminal, { file: copy }));
-      }
-      await become(account, terminal);
+      // Another process, which goes on where this one cannot change its identity, has to open it again.
+      if (isRoot()) await archive.chown(account.uid, account.gid);
+      await become(account, terminal, { file: archive.fd });
       const contents = await read();
       const plan = await planRestore(contents, confdir, values.force);
       terminal.notice(describePlan(plan));
