@@ -28,19 +28,38 @@ const shortcuts = {
   'pg/lib/stream.js': ['if (isCloudflareRuntime())', 'if (false)'],
   // Commander can start subcommands as programs; ours never does.
   'commander/lib/command.js': ["require('node:child_process')", '{}'],
+  // Node's cryptography is for passwords over TCP; ours are connections over a socket, which have none.
+  'pg/lib/client.js': [
+    "const crypto = require('./crypto/utils')",
+    "const crypto = new Proxy({}, { get: (_, name) => require('./crypto/utils')[name] })",
+  ],
+  'pg/lib/connection-parameters.js': [
+    "const dns = require('dns')",
+    "const dns = new Proxy({}, { get: (_, name) => require('dns')[name] })",
+  ],
+  'pg/lib/crypto/sasl.js': [
+    "const crypto = require('./utils')",
+    "const crypto = new Proxy({}, { get: (_, name) => require('./utils')[name] })",
+  ],
 };
+
+/** The parser comes into a file of our own and is shortened; our own code keeps its names, for the sake of stacks. */
+const SHORTENED = /\/node_modules\/commander\//;
 
 const leaveOut = {
   name: 'leave-out',
   setup(build) {
-    for (const [file, [from, to]] of Object.entries(shortcuts)) {
-      const filter = new RegExp(`/node_modules/${file.replaceAll('.', '[.]')}$`);
-      build.onLoad({ filter }, ({ path }) => {
-        const text = readFileSync(path, 'utf8');
-        if (!text.includes(from)) throw new Error(`${file} no longer has: ${from}`);
-        return { contents: text.replace(from, to), loader: 'js' };
-      });
-    }
+    build.onLoad({ filter: /\/node_modules\/.*\.js$/ }, async ({ path }) => {
+      const [, [from, to] = ['', '']] =
+        Object.entries(shortcuts).find(([file]) => path.endsWith(`/${file}`)) ?? [];
+      if (from === '' && !SHORTENED.test(path)) return undefined;
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes(from)) throw new Error(`${path} no longer has: ${from}`);
+      const contents = text.replace(from, to);
+      return {
+        contents: SHORTENED.test(path) ? (await transform(contents, { minify: true })).code : contents,
+      };
+    });
   },
 };
 
@@ -51,52 +70,44 @@ const lateLibraries = (here) => ({
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
       if (kind !== 'dynamic-import' || pluginData === 'inner' || external.includes(path)) return undefined;
-      if (path === COMMANDS) return undefined;
+      if (path.startsWith('commands-')) return undefined;
       const found = await build.resolve(path, { kind, resolveDir, pluginData: 'inner' });
       const name = path.replace(/^@/, '').replaceAll('/', '-');
-      libraries[`lib/${name}`] = found.path;
+      libraries[`lib/${name}`] = path === 'pg' ? join(top, 'scripts', 'pg-client.mjs') : found.path;
       return { path: `${here}lib/${name}.js`, external: true };
     });
   },
 });
 
 /**
- * All commands together become one file, in which each is set up when it is asked for: reading twenty small files costs
- * the start of a command more than reading over the code of the others, and the parser and `--help` need none of it.
+ * The commands become two files, those of existing automation and all others, in which each is set up when it is asked
+ * for: reading twenty small files costs a start more than reading over some code that does not run.
  */
-const COMMANDS = 'commands';
+const groupOf = (name) => (/\/orgtool\/|\/execute[.]ts$/.test(name) ? 'commands-orgtool' : 'commands-others');
 const LATE_IMPORT = /import\('([.][^']+)'\)/g;
 const importers = ['src/registry.ts', 'src/lib/terminal/run.ts'].map((file) => join(top, file));
 const nameOf = (importer, from) => join(dirname(importer), from).slice(top.length);
-const oneFileOfCommands = {
-  name: 'one-file-of-commands',
+const fewFilesOfCommands = {
+  name: 'few-files-of-commands',
   setup(build) {
     const late = (path) =>
       [...readFileSync(path, 'utf8').matchAll(LATE_IMPORT)].map((found) => nameOf(path, found[1]));
-    const entries = importers.flatMap(late).map((name) => `${JSON.stringify(name)}:()=>require(".${name}")`);
+    const names = importers.flatMap(late);
+    const entry = (name) => `${JSON.stringify(name)}:()=>require(".${name}")`;
     build.onLoad({ filter: /\/src\/(?:registry|lib\/terminal\/run)[.]ts$/ }, ({ path }) => {
-      const load = (_, from) =>
-        `import('${COMMANDS}').then((all)=>all.load[${JSON.stringify(nameOf(path, from))}]())`;
+      const load = (_, from) => {
+        const name = nameOf(path, from);
+        return `import('${groupOf(name)}').then((all)=>all.load[${JSON.stringify(name)}]())`;
+      };
       return { contents: readFileSync(path, 'utf8').replace(LATE_IMPORT, load), loader: 'ts' };
     });
-    build.onResolve({ filter: new RegExp(`^${COMMANDS}$`) }, () => ({ path: COMMANDS, namespace: COMMANDS }));
-    build.onLoad({ filter: /.*/, namespace: COMMANDS }, () => ({
-      contents: `export const load={${entries.join(',')}}`,
+    build.onResolve({ filter: /^commands-\w+$/ }, ({ path }) => ({ path, namespace: 'commands' }));
+    build.onLoad({ filter: /.*/, namespace: 'commands' }, ({ path }) => ({
+      contents: `export const load={${names
+        .filter((name) => groupOf(name) === path)
+        .map(entry)
+        .join(',')}}`,
       resolveDir: top,
-    }));
-  },
-};
-
-/** Node's own modules, loaded when the code that imports them first runs: an `import` of them would load all at start. */
-const lateBuiltins = {
-  name: 'late-builtins',
-  setup(build) {
-    // What the first file needs is there already, and must not tie it to the others by a helper that they share.
-    build.onResolve({ filter: /^node:/ }, ({ path, importer }) =>
-      importer.endsWith('/screen.ts') ? { path, external: true } : { path, namespace: 'builtin' },
-    );
-    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports=process.getBuiltinModule(${JSON.stringify(path)})`,
     }));
   },
 };
@@ -109,15 +120,22 @@ async function toCommonJs() {
   writeFileSync(join(next, 'package.json'), '{ "type": "commonjs" }\n');
   for (const file of readdirSync(next, { recursive: true }).filter((name) => name.endsWith('.js'))) {
     const path = join(next, file);
-    const options = { format: 'cjs', platform: 'node', target: TARGET, supported: { 'dynamic-import': false } };
+    const options = {
+      format: 'cjs',
+      platform: 'node',
+      target: TARGET,
+      supported: { 'dynamic-import': false },
+    };
     const { code } = await transform(readFileSync(path, 'utf8'), { ...options, minifyWhitespace: true });
-    const url = code.includes('__url') ? "const __url=require('node:url').pathToFileURL(__filename).href;" : '';
+    const url = code.includes('__url')
+      ? "const __url=require('node:url').pathToFileURL(__filename).href;"
+      : '';
     writeFileSync(path, url + code);
   }
 }
 
 const TARGET = 'node20.19';
-const external = ['pg-native', '@peculiar/x509', 'reflect-metadata'];
+const external = ['pg-native'];
 const next = join(top, 'dist.next');
 rmSync(next, { recursive: true, force: true });
 const shared = {
@@ -144,7 +162,7 @@ const shared = {
 await build({
   ...shared,
   entryPoints: ['src/program.ts'],
-  plugins: [oneFileOfCommands, lateBuiltins, lateLibraries('./'), leaveOut],
+  plugins: [fewFilesOfCommands, lateLibraries('./'), leaveOut],
 });
 await build({
   ...shared,
@@ -153,7 +171,14 @@ await build({
   splitting: false,
   plugins: [lateLibraries('../'), leaveOut],
 });
-await build({ ...shared, entryPoints: libraries, minifyIdentifiers: true, plugins: [leaveOut] });
+await build({
+  ...shared,
+  entryPoints: libraries,
+  splitting: false,
+  format: 'cjs',
+  minifyIdentifiers: true,
+  plugins: [leaveOut],
+});
 await toCommonJs();
 await renderManuals(join(next, 'man'));
 // A program that is running meanwhile finds the old build or the new one, never half of it.

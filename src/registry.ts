@@ -99,3 +99,10 @@ export function commandTree(): CommandNode {
   }
   return root;
 }
+
+/** The part of the tree that a name stands for; undefined where this version has no such command. */
+export function programNode(name: string): CommandNode | undefined {
+  let node: CommandNode | undefined = commandTree();
+  for (const word of PROGRAMS[name] ?? []) node = node?.children.find((child) => child.name === word);
+  return node === undefined ? undefined : { ...node, name };
+}

@@ -3,8 +3,7 @@ import { Command as Commander, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_CONFDIR, environment } from '../core/config.ts';
 import { failure, KeyTrusteeError } from '../core/errors.ts';
 import type { Command, CommandNode, Globals, OptionSpec } from './command.ts';
-import { type HelpSubject, helpScreen } from './help.ts';
-import { screenWidth } from './output.ts';
+import { globalRows, type HelpSubject, helpScreen } from './help.ts';
 import { path } from './values.ts';
 import type { Typed } from './words.ts';
 
@@ -44,18 +43,12 @@ export class CommandMissing extends Error {
 }
 
 function globalOptions(shortConfdir: boolean): Option[] {
-  const confdir = shortConfdir ? '-c, --confdir <dir>' : '--confdir <dir>';
-  return [
-    new Option(
-      confdir,
-      `configuration directory (default: $KEYTRUSTEE_CONFDIR, else ${DEFAULT_CONFDIR})`,
-    ).argParser((text) => parseValue('--confdir', path, text)),
-    new Option('--json', 'print the result, or the error, as JSON on stdout'),
-    new Option('-q, --quiet', 'print nothing but data and errors'),
-    new Option('--verbose', 'print more of what happens'),
-    new Option('--no-input', 'never ask, fail instead'),
-    new Option('--no-color', 'print without colour'),
-  ];
+  return globalRows(shortConfdir).map(([flags, text]) => {
+    const option = new Option(flags, text);
+    return flags.includes('--confdir')
+      ? option.argParser((given) => parseValue('--confdir', path, given))
+      : option;
+  });
 }
 
 function toOption(spec: OptionSpec<unknown>): Option {
@@ -131,9 +124,8 @@ function hideValuesOfUnknownOptions(place: Commander): void {
     report(flag.startsWith('--') ? flag.replace(/=.*$/s, '') : flag.slice(0, 2));
 }
 
-function commonParts(place: Commander, subject: Omit<HelpSubject, 'globals'>): void {
-  const globals = globalOptions(subject.command?.shortConfdir === true);
-  for (const option of globals) place.addOption(option);
+function commonParts(place: Commander, subject: HelpSubject): void {
+  for (const option of globalOptions(subject.command?.shortConfdir === true)) place.addOption(option);
   place.addOption(new Option('--version').hideHelp()).on('option:version', () => {
     throw new VersionWanted();
   });
@@ -143,11 +135,9 @@ function commonParts(place: Commander, subject: Omit<HelpSubject, 'globals'>): v
     writeOut: (text) => {
       throw new HelpWanted(text);
     },
-    getOutHelpWidth: screenWidth as () => number,
     getOutHasColors: () => false,
   });
-  const rows = globals.map(({ flags, description }): [string, string] => [flags, description]);
-  place.configureHelp({ formatHelp: (_, helper) => helpScreen({ ...subject, globals: rows }, helper) });
+  place.configureHelp({ formatHelp: (_, helper) => helpScreen(subject, helper.helpWidth) });
   hideValuesOfUnknownOptions(place);
 }
 
@@ -162,7 +152,7 @@ async function build(node: CommandNode, typed: Typed, depth: number, run: Runner
       throw new CommandMissing(place.helpInformation());
     });
   }
-  commonParts(place, { node, called, command, isRoot: called === 'ktadmin' });
+  commonParts(place, { node, called, command });
   for (const child of node.children) {
     place.addCommand(child === next ? await build(child, typed, depth + 1, run) : new Commander(child.name));
   }

@@ -1,7 +1,8 @@
-import type { Help } from 'commander';
+import { DEFAULT_CONFDIR } from '../core/config.ts';
 import { STATUS, STATUS_MEANING, type StatusName } from '../core/errors.ts';
 import type { Command, CommandNode, OptionSpec } from './command.ts';
 
+/** A term and what it means. */
 type Row = [term: string, text: string];
 
 /** What a help screen is made of. */
@@ -9,18 +10,46 @@ export interface HelpSubject {
   node: CommandNode;
   /** How a person calls it: `ktadmin orgtool add`. */
   called: string;
-  command: Command | undefined;
-  globals: Row[];
-  /** Whether this is the screen that explains the options of every command. */
-  isRoot: boolean;
+  command?: Command | undefined;
 }
 
 const HELP_ROW: Row = ['-h, --help', 'print this'];
+const VERSION_ROW: Row = ['--version', 'print the version, with --json as JSON'];
 
-/** Two columns, wrapped to the width of the terminal. */
-function rows(list: Row[], helper: Help): string {
-  const width = Math.max(...list.map(([term]) => term.length));
-  return list.map(([term, text]) => helper.formatItem(term, width, text, helper)).join('\n');
+/** The options of every command. The product's backup script takes `-c` for `--confdir`; elsewhere it means contacts. */
+export function globalRows(shortConfdir = false): Row[] {
+  return [
+    [
+      `${shortConfdir ? '-c, ' : ''}--confdir <dir>`,
+      `configuration directory (default: $KEYTRUSTEE_CONFDIR, else ${DEFAULT_CONFDIR})`,
+    ],
+    ['--json', 'print the result, or the error, as JSON on stdout'],
+    ['-q, --quiet', 'print nothing but data and errors'],
+    ['--verbose', 'print more of what happens'],
+    ['--no-input', 'never ask, fail instead'],
+    ['--no-color', 'print without colour'],
+  ];
+}
+
+/** Breaks a text at its spaces. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Two columns, the second of them wrapped. */
+function rows(list: Row[], width: number): string {
+  const first = Math.max(...list.map(([term]) => term.length)) + 2;
+  const indent = `\n${' '.repeat(first + 2)}`;
+  const line = ([term, text]: Row) =>
+    `  ${term.padEnd(first)}${wrap(text, Math.max(width - first - 2, 30)).join(indent)}`;
+  return list.map(line).join('\n');
 }
 
 function section(title: string, text: string): string {
@@ -63,29 +92,29 @@ const ENVIRONMENT: Row[] = [
 ];
 
 /** The options of every command: explained on the first screen, and only named on all others, where they would drown the rest. */
-function globalSection({ isRoot, globals }: HelpSubject, helper: Help): string {
-  if (isRoot) return section('Options of every command', rows([...globals, HELP_ROW, VERSION_ROW], helper));
-  const names = [...globals, HELP_ROW].map(([flags]) => flags.replace(', ', '/')).join(', ');
-  const text = helper.boxWrap(names, (helper.helpWidth ?? 80) - 2).replaceAll(/^/gm, '  ');
-  return section('Options of every command (ktadmin --help explains them)', text);
+function globalSection({ called, command }: HelpSubject, width: number): string {
+  const globals = [...globalRows(command?.shortConfdir), HELP_ROW];
+  if (called === 'ktadmin')
+    return section('Options of every command', rows([...globals, VERSION_ROW], width));
+  const names = globals.map(([flags]) => flags.replace(', ', '/')).join(', ');
+  const text = wrap(names, width - 2).join('\n  ');
+  return section('Options of every command (ktadmin --help explains them)', `  ${text}`);
 }
 
-const VERSION_ROW: Row = ['--version', 'print the version, with --json as JSON'];
-
-/** The help screen of a command or a topic. */
-export function helpScreen(subject: HelpSubject, helper: Help): string {
+/** The help screen of a command or a topic, for a terminal of so many columns. */
+export function helpScreen(subject: HelpSubject, width = 80): string {
   const { node, called, command } = subject;
   const commands = node.children.map((child): Row => [child.name, child.summary]);
   const examples = command?.examples ?? node.examples ?? [];
   const own = ownOptions(command);
   return [
     `Usage: ${usage(subject)}\n\n${node.summary[0]?.toUpperCase()}${node.summary.slice(1)}.\n`,
-    section('Commands', commands.length === 0 ? '' : rows(commands, helper)),
-    section('Options', own.length === 0 ? '' : rows(own, helper)),
-    globalSection(subject, helper),
+    section('Commands', commands.length === 0 ? '' : rows(commands, width)),
+    section('Options', own.length === 0 ? '' : rows(own, width)),
+    globalSection(subject, width),
     section('Examples', examples.map((line) => `  ${line}`).join('\n')),
-    section('Environment', rows(ENVIRONMENT, helper)),
-    section('Exit status', rows(exitStatuses(), helper)),
+    section('Environment', rows(ENVIRONMENT, width)),
+    section('Exit status', rows(exitStatuses(), width)),
     commands.length === 0 ? '' : `\n${called} <command> --help explains a command.`,
     `\nManual: man ${node.manual ?? 'ktadmin'}\n`,
   ].join('');

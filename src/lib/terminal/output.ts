@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { fstatSync } from 'node:fs';
 
 let watched = false;
 let readerGone = false;
@@ -31,9 +30,4 @@ export function isReaderGone(): boolean {
 export async function write(text: string): Promise<void> {
   if (readerGone || process.stdout.write(text)) return;
   await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
-}
-
-/** Columns of the terminal that a help screen is for; undefined where there is none. */
-export function screenWidth(): number | undefined {
-  return fstatSync(1).isCharacterDevice() ? process.stdout.columns : undefined;
 }

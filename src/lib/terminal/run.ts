@@ -11,9 +11,11 @@ import { usageError } from './usage.ts';
 import { optionsPart, readWords, type Typed } from './words.ts';
 
 /** One of the names that the program goes by, and the words of `ktadmin` that it stands for. */
-export interface ProgramName {
+export interface Program {
   name: string;
   words: string[];
+  /** The part of the command tree that they name, where this version has it. */
+  root: CommandNode | undefined;
 }
 
 const runner: Runner = async (command, values, globals, args) => {
@@ -22,16 +24,10 @@ const runner: Runner = async (command, values, globals, args) => {
   await execute(command, values, { globals, terminal, args });
 };
 
-function programNode({ name, words }: ProgramName, tree: CommandNode): CommandNode {
-  let node: CommandNode | undefined = tree;
-  for (const word of words) node = node?.children.find((child) => child.name === word);
-  if (node === undefined)
-    throw failure(
-      'usage',
-      `${name}: this version has no command ${words.join(' ')}`,
-      'ktadmin --help lists the commands',
-    );
-  return { ...node, name };
+function rootOf({ name, words, root }: Program): CommandNode {
+  if (root !== undefined) return root;
+  const message = `${name}: this version has no command ${words.join(' ')}`;
+  throw failure('usage', message, 'ktadmin --help lists the commands');
 }
 
 async function parse(typed: Typed, root: CommandNode): Promise<ProgramStatus> {
@@ -61,8 +57,7 @@ type ProgramStatus = number | 'version' | { screen: string };
  * a second signal, and after an error that nobody caught.
  */
 export async function runProgram(
-  name: ProgramName,
-  tree: CommandNode,
+  program: Program,
   argv: string[],
   end: (status: number) => void,
 ): Promise<ProgramStatus> {
@@ -73,7 +68,7 @@ export async function runProgram(
     void reportError(error, argv).then(end, () => end(STATUS.bug));
   });
   try {
-    const root = programNode(name, tree);
+    const root = rootOf(program);
     return await parse(readWords(root, argv), root);
   } catch (error) {
     if (error instanceof Continued) return error.status;
