@@ -63,6 +63,8 @@ const median = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.lengt
 function report() {
   const base = median(subjects[0].times);
   console.log(`Node ${process.versions.node}, medians of ${runs} runs by turns:`);
+  if (env.NODE_EXTRA_CA_CERTS)
+    console.log('NODE_EXTRA_CA_CERTS is set: every start of Node is longer, and the ratios are smaller');
   for (const { name, times, limit } of subjects) {
     const ratio = median(times) / base;
     const verdict = limit === undefined ? '' : `  limit ${limit}  ${ratio <= limit ? 'within' : 'EXCEEDED'}`;
