@@ -75,7 +75,11 @@ export async function withDatabase<T>(
   { cleanUp = false } = {},
 ): Promise<T> {
   const client = await connect(cluster, database);
-  const abandon = () => void client.end();
+  // The goodbye is sent at once; that the server hangs up need not be waited for, which would take 4 ms.
+  const abandon = () => {
+    void client.end();
+    (client as unknown as { unref(): void }).unref();
+  };
   const cut = () => {
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   };
@@ -142,7 +146,8 @@ export async function withTransaction<T>(
 }
 
 /**
- * Rows of a query that may return many, a batch at a time, so that memory stays small. Must run inside a transaction.
+ * Rows of a query that may return many, a batch at a time, so that memory stays small. Must run inside a transaction, which
+ * closes the cursor at its end; so there can be only one in it.
  */
 export async function* cursor<Row extends object>(
   database: Database,
@@ -156,5 +161,4 @@ export async function* cursor<Row extends object>(
     yield* rows;
     if (rows.length < batch) break;
   }
-  await database.query('close rows');
 }
