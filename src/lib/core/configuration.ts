@@ -1,59 +1,45 @@
 import { readFile } from 'node:fs/promises';
+import * as z from 'zod/mini';
 import type { Account } from './account.ts';
 import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT } from './config.ts';
 import { errorCode, failure } from './errors.ts';
 import { lstatOrNothing, writeAtomically } from './files.ts';
 
-/** What a value must be: in words, and as a check. A value that is missing is `fallback`, or wrong where there is none. */
-interface Field {
-  rule: string;
-  accepts(value: unknown): boolean;
-  fallback?: number;
-  isOptional?: boolean;
-}
+const PORT_RULE = 'must be a whole number from 1 to 65535, without quotes';
+const port = z
+  .number(PORT_RULE)
+  .check(z.refine((value) => Number.isInteger(value) && value >= 1 && value <= 65_535, PORT_RULE));
 
-function text(pattern: RegExp, rule: string): Field {
-  return { rule, accepts: (value) => typeof value === 'string' && pattern.test(value) };
-}
-
-function port(fallback: number): Field {
-  const isPort = (value: unknown) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
-  return { rule: 'must be a whole number from 1 to 65535, without quotes', accepts: isPort, fallback };
+function text(pattern: RegExp, rule: string) {
+  return z.string(rule).check(z.regex(pattern, rule));
 }
 
 const absolutePath = text(/^\//, 'must be an absolute path');
+const PASSWORD_SCRIPT_RULE = 'must be a command of 1 to 4096 characters';
 
 /**
  * `keytrustee.conf`: one JSON object. `LOCAL_FINGERPRINT` and `SSL_*` are the original product's; `DB_PORT` is the name
  * its 3.x line had; `EXTERNAL_ADDRESS`, `PORT` and `PG_ROOTDIR` are our own, because the product's names are not public.
- * Every command reads it, so it is checked without a library, which would take a tenth of the time of `orgtool list`.
  */
-export const configurationFields: Record<string, Field> = {
+export const configurationFields = {
   LOCAL_FINGERPRINT: text(/^[0-9]+R\/[0-9A-F]{40}$/, 'must look like 4096R/<40 hex digits>'),
   EXTERNAL_ADDRESS: text(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a host name'),
-  PORT: port(DEFAULT_PORT),
-  DB_PORT: port(DEFAULT_DATABASE_PORT),
+  PORT: z._default(port, DEFAULT_PORT),
+  DB_PORT: z._default(port, DEFAULT_DATABASE_PORT),
   PG_ROOTDIR: absolutePath,
   SSL_CERTIFICATE: absolutePath,
   SSL_PRIVATE_KEY: absolutePath,
-  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: {
-    ...text(/^.{1,4096}$/s, 'must be a command of 1 to 4096 characters'),
-    isOptional: true,
-  },
+  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: z.optional(
+    z
+      .string(PASSWORD_SCRIPT_RULE)
+      .check(z.minLength(1, PASSWORD_SCRIPT_RULE), z.maxLength(4096, PASSWORD_SCRIPT_RULE)),
+  ),
 };
 
+const configurationSchema = z.looseObject(configurationFields);
+
 /** What `keytrustee.conf` says, with defaults filled in; keys that this version does not know are kept. */
-export interface Configuration {
-  [unknown: string]: unknown;
-  LOCAL_FINGERPRINT: string;
-  EXTERNAL_ADDRESS: string;
-  PORT: number;
-  DB_PORT: number;
-  PG_ROOTDIR: string;
-  SSL_CERTIFICATE: string;
-  SSL_PRIVATE_KEY: string;
-  SSL_PRIVATE_KEY_PASSWORD_SCRIPT?: string;
-}
+export type Configuration = z.infer<typeof configurationSchema>;
 
 const MAXIMUM_SIZE = 1024 * 1024;
 
@@ -62,6 +48,17 @@ export interface Settings {
   confdir: string;
   account: Account;
   configuration: Configuration;
+}
+
+interface Issue {
+  path: PropertyKey[];
+  message: string;
+}
+
+/** One line on a wrong value. The value itself is left out: it may be a secret. */
+function describeIssue({ path, message }: Issue, raw: Record<string, unknown>): string {
+  const key = path.join('.');
+  return key in raw ? `${key} ${message}` : `${key} is missing: it ${message}`;
 }
 
 /** Reads `keytrustee.conf` as it is written, without looking at its values. */
@@ -103,27 +100,21 @@ export function parseConfigurationText(path: string, text: string): Record<strin
 
 /** Checks a configuration's values and fills in the defaults. */
 export function parseConfiguration(path: string, raw: Record<string, unknown>): Configuration {
-  const [first] = configurationFaults(raw);
-  if (first !== undefined)
-    throw failure('failed', `${path}: ${first}`, 'ktadmin config check lists every fault');
-  const known = Object.entries(configurationFields)
-    .map(([key, { fallback }]) => [key, raw[key] ?? fallback])
-    .filter(([, value]) => value !== undefined);
-  return { ...(Object.fromEntries(known) as Configuration), ...raw };
+  const parsed = configurationSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues.map((issue) => describeIssue(issue, raw));
+  throw failure('failed', `${path}: ${first}`, 'ktadmin config check lists every fault');
 }
 
-/** Every wrong value of a configuration, one line each. The values are left out: one may be a secret. */
+/** Every wrong value of a configuration, one line each. */
 export function configurationFaults(raw: Record<string, unknown>): string[] {
-  return Object.entries(configurationFields).flatMap(([key, field]) => {
-    if (Object.hasOwn(raw, key)) return field.accepts(raw[key]) ? [] : [`${key} ${field.rule}`];
-    if (field.fallback !== undefined || field.isOptional === true) return [];
-    return [`${key} is missing: it ${field.rule}`];
-  });
+  const parsed = configurationSchema.safeParse(raw);
+  return parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(issue, raw));
 }
 
 /** Keys that this version does not know: a misspelling, or another version's. */
 export function unknownKeys(raw: Record<string, unknown>): string[] {
-  return Object.keys(raw).filter((key) => !Object.hasOwn(configurationFields, key));
+  return Object.keys(raw).filter((key) => !(key in configurationFields));
 }
 
 /** Writes `keytrustee.conf`, 4-space indented as the original product has it. */

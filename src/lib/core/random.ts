@@ -1,7 +1,4 @@
-/** Random bytes of the system. `node:crypto` would do the same, and loading it costs every command 3 ms. */
-function randomBytes(size: number): Buffer {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(size)));
-}
+import { randomBytes } from 'node:crypto';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const TOKEN_LENGTH = 43;
