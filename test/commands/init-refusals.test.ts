@@ -117,6 +117,18 @@ test.skipIf(!isRoot)('a confdir of root is refused, because PostgreSQL does not 
   expect(await readdir(confdir)).toEqual([]);
 });
 
+test.skipIf(!isRoot)('nobody is told to give away a directory of the system', async () => {
+  const { confdir, init } = await freshPlace();
+  await mkdir(join(confdir, 'something'), { mode: 0o700, recursive: true });
+  expect(said(await init())).toEqual(
+    refusal(
+      4,
+      `${confdir} belongs to root, and PostgreSQL refuses to run as root`,
+      'name a directory that only the server uses',
+    ),
+  );
+});
+
 test.skipIf(!isRoot)('a confdir of a user id without an account is refused', async () => {
   const { confdir, init } = await freshPlace();
   await mkdir(confdir, { mode: 0o700 });

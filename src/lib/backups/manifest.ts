@@ -53,7 +53,7 @@ export function parseManifest(text: string): Manifest {
   }
   throw failure(
     'untrusted',
-    'the set’s manifest is not one that this version reads',
+    "the set's manifest is not one that this version reads",
     'was it made by a newer version?',
   );
 }

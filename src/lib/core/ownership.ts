@@ -1,4 +1,5 @@
 import type { Stats } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { type Account, currentAccount, findAccount, isRoot } from './account.ts';
 import { errorCode, failure } from './errors.ts';
 import { lstatOrNothing } from './files.ts';
@@ -17,7 +18,22 @@ async function look(directory: string, sudoLine: SudoLine): Promise<Stats | unde
   }
 }
 
-function refuseOthers(directory: string, stats: Stats, owner: Account | undefined, sudoLine: SudoLine): void {
+const SERVER_FILES = ['keytrustee.conf', 'pubring.kbx', 'data'];
+
+/** What to do about a directory that no server can use. Only an empty one, or a server's, is to be given away whole. */
+async function giveAway(directory: string): Promise<string> {
+  const names = await readdir(directory);
+  return names.length === 0 || names.some((name) => SERVER_FILES.includes(name))
+    ? `give it to the service account: chown -R keytrustee: ${directory}`
+    : 'name a directory that only the server uses';
+}
+
+async function refuseOthers(
+  directory: string,
+  stats: Stats,
+  owner: Account | undefined,
+  sudoLine: SudoLine,
+): Promise<void> {
   const name = owner?.name ?? `#${stats.uid}`;
   if (!isRoot() && stats.uid !== process.getuid?.()) {
     const message = `${directory} belongs to ${name}, not to ${currentAccount().name}`;
@@ -28,14 +44,14 @@ function refuseOthers(directory: string, stats: Stats, owner: Account | undefine
     throw failure(
       'permission',
       `${directory} belongs to root, and PostgreSQL refuses to run as root`,
-      `give it to the service account: chown -R keytrustee: ${directory}`,
+      await giveAway(directory),
     );
   }
   if (owner === undefined) {
     throw failure(
       'permission',
       `${directory} belongs to user id ${stats.uid}, and there is no such account`,
-      `give it to the service account: chown -R keytrustee: ${directory}`,
+      await giveAway(directory),
     );
   }
 }
@@ -66,7 +82,7 @@ export async function ownerOf(
     throw failure('conflict', `${directory} is a symbolic link`, 'name the directory that it points to');
   if (!stats.isDirectory()) throw failure('conflict', `${directory} is not a directory`);
   const owner = await findAccount(stats.uid);
-  refuseOthers(directory, stats, owner, sudoLine);
+  await refuseOthers(directory, stats, owner, sudoLine);
   refuseOpenDirectory(directory, stats);
   return owner ?? currentAccount();
 }

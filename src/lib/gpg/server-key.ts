@@ -37,7 +37,7 @@ export async function findServerKey(files: KeyringFiles, expected?: string): Pro
     throw failure(
       'conflict',
       `${files.publicKeys} holds several secret keys:\n${keys.map((key) => `  ${describeKey(key)}`).join('\n')}`,
-      'name the server’s in LOCAL_FINGERPRINT of keytrustee.conf',
+      "name the server's in LOCAL_FINGERPRINT of keytrustee.conf",
     );
   }
   return keys[0];

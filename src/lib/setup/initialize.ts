@@ -78,7 +78,7 @@ async function ensureKey(
     );
   }
   const make = () => makeKey(confdir, request.newServer.EXTERNAL_ADDRESS);
-  const key = await reporter.step('making the server’s OpenPGP key (RSA 4096)', make);
+  const key = await reporter.step("making the server's OpenPGP key (RSA 4096)", make);
   return [qualifiedFingerprint(key), true];
 }
 
