@@ -134,21 +134,21 @@ test('a restore that is not the same fails, and leaves nothing', async () => {
 
 /** The program, but what it restores is not what was backed up. */
 const SABOTEUR = `
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { main } from ${JSON.stringify(join(top, 'dist', 'program.js'))};
+const { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { main } = require(${JSON.stringify(join(top, 'dist', 'program.js'))});
 const confdir = process.env.KEYTRUSTEE_CONFDIR;
 const mark = confdir + '.sabotaged';
 const write = process.stdout.write.bind(process.stdout);
 if (process.argv.includes('list') && existsSync(mark))
   process.stdout.write = (text, ...rest) => write(text.replace(/"auth_secret": "./, '"auth_secret": "!'), ...rest);
-await main();
-if (process.argv.includes('restore')) {
+main().then(() => {
+  if (!process.argv.includes('restore')) return;
   const file = confdir + '/keytrustee.conf';
   writeFileSync(file, readFileSync(file, 'utf8').replace(/4096R\\/\\w+/, '4096R/' + '0'.repeat(40)));
   appendFileSync(confdir + '/logging.conf', 'x');
   rmSync(confdir + '/gpg.conf');
   writeFileSync(mark, '');
-}
+});
 `;
 
 test.each([

@@ -53,7 +53,7 @@ test.skipIf(noTmux)(
       '--external-address',
       'a.example.com',
     ]);
-    await screen.shows('making the server’s OpenPGP key');
+    await screen.shows("making the server's OpenPGP key");
     await until(() => keyIsBeingMade(confdir), 'gpg runs');
     await screen.type('C-c');
     expect(await screen.status()).toBe(130);

@@ -1,4 +1,12 @@
 /**
+ * The build turns libraries into CommonJS, and Node gives a CommonJS file as the default export of itself; a library
+ * whose own default export is used is one layer deeper then.
+ */
+function unwrap<Module extends { default: object }>(module: Module): Module {
+  return 'default' in module.default ? (module.default as Module) : module;
+}
+
+/**
  * The libraries that are loaded when they are first used and not before: each costs a command's start 10 ms to 100 ms.
  * They are listed in one place because root loads all of them before it drops privileges where the service account
  * could not read the program's files afterwards (a checkout below /root).
@@ -9,7 +17,7 @@ const loaders = {
   inquirer: () => import('@inquirer/prompts'),
   migrate: () => import('node-pg-migrate'),
   openpgp: () => import('openpgp'),
-  ora: () => import('ora'),
+  ora: () => import('ora').then(unwrap),
   pg: () => import('pg'),
   tar: () => import('tar'),
   writeFileAtomic: () => import('write-file-atomic'),
