@@ -7,7 +7,8 @@
 //
 // Exit status: 0 passed, 1 failed, 2 wrong usage, 3 something is not installed and may not be, 128+n ended by signal n.
 import { readFileSync, rmSync } from 'node:fs';
-import { describeKept, withPlace } from './quickstart/place.mjs';
+import { describeKept } from './quickstart/kept.mjs';
+import { withPlace } from './quickstart/place.mjs';
 import { checkSame, takeStock } from './quickstart/stock.mjs';
 import { paint, seconds } from './quickstart/text.mjs';
 import { setupOrExplain } from './setup.mjs';
@@ -76,7 +77,7 @@ const story = [
     },
   ],
   [
-    'Restore it from the backup, with the key administrator’s key',
+    'Restore it from the backup, with the key of the key administrator',
     (place, notes) =>
       place.run([
         ...['ktadmin', 'restore', notes.set, '--gnupg-home', place.administrator, '--yes'],

@@ -2,17 +2,15 @@
 // All of it is taken away again, whatever happened.
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chooseAccount, removeAccount } from './account.mjs';
 import { endProcesses } from './processes.mjs';
+import { installProgram } from './program.mjs';
 import { commandLine, paint } from './text.mjs';
 
-const program = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'bin', 'ktadmin.js');
-const NAMES = ['ktadmin', 'keytrustee-orgtool', 'ktbackup'];
 /** Variables that speak of somebody else's server or keys; nothing here may depend on them. */
 const FOREIGN = /^(?:KEYTRUSTEE_|KTADMIN_|GNUPGHOME$|GPG_|PG(?!_BINDIR)|NODE_OPTIONS$)/;
 const isRoot = process.getuid() === 0;
@@ -50,6 +48,8 @@ function temporaryDirectory() {
 }
 
 async function makePlace(watch) {
+  // What is not made private on purpose is for the server's account too, whatever the caller's umask is.
+  process.umask(0o022);
   const directory = mkdtempSync(join(temporaryDirectory(), 'kt-quickstart-'));
   let account;
   try {
@@ -61,9 +61,7 @@ async function makePlace(watch) {
       if (isRoot) chownSync(path, account.uid, account.gid);
       return path;
     };
-    const bin = join(directory, 'bin');
-    mkdirSync(bin, { mode: 0o755 });
-    for (const name of NAMES) symlinkSync(program, join(bin, name));
+    const bin = installProgram(directory);
     mkdirSync(join(directory, 'admin'), { mode: 0o700 });
     const server = owned('server');
     const place = {
@@ -187,24 +185,4 @@ async function outputOf(child, name) {
   if (status === 0) return stdout;
   const words = `${stdout}${Buffer.concat(said.stderr)}`.trim();
   throw new Error(`${name} ended with ${signal ?? `status ${status}`}${words === '' ? '' : `\n${words}`}`);
-}
-
-/** What `--keep` left, how to try it, and how to remove all of it. */
-export function describeKept({ directory, bin, confdir, keyring, administrator, backups, account }) {
-  const recipient = '--gpg-recipient=ka@example.com';
-  const lines = [
-    '',
-    `Kept: ${directory}${account.isOurs ? ` and the account ${account.name}` : ''}. To try things:`,
-    `    export PATH=${bin}:$PATH KEYTRUSTEE_CONFDIR=${confdir}`,
-    '    ktadmin db start',
-    '    keytrustee-orgtool list',
-    `    GNUPGHOME=${keyring} ktbackup ${recipient} --output=${backups}`,
-    `    ktadmin restore ${backups}/FILE --gnupg-home ${administrator}`,
-    'To remove all of it:',
-    `    ktadmin db stop --pg-rootdir ${dirname(confdir)}/db`,
-    `    gpgconf --homedir ${administrator} --kill all`,
-    `    rm -rf ${directory}`,
-  ];
-  if (account.isOurs) lines.push(`    userdel ${account.name}`);
-  return lines.join('\n');
 }

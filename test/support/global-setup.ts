@@ -95,7 +95,9 @@ function install(directory: string): string {
   for (const part of ['bin', 'dist', 'package.json']) {
     cpSync(join(top, part), join(program, part), { recursive: true });
   }
-  mkdirSync(bin, { mode: 0o755 });
+  quiet('chmod', ['-R', 'a+rX', program]);
+  mkdirSync(bin);
+  chmodSync(bin, 0o755);
   for (const name of NAMES) symlinkSync(join(program, 'bin', 'ktadmin.js'), join(bin, name));
   return bin;
 }
