@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { chooseAccount, removeAccount } from './account.mjs';
 import { endProcesses } from './processes.mjs';
 import { installProgram } from './program.mjs';
