@@ -232,7 +232,7 @@ test('an output directory that is not ours alone is refused', async () => {
     status: 4,
     stderr:
       `ktadmin: error: ${directory} can be written by other accounts\n` +
-      `ktadmin: hint: chmod go-w ${directory}, or give another --output\n`,
+      `ktadmin: hint: give a directory of its own: install -d -m 700 -o ${world.account.name} ${directory}/keytrustee\n`,
   });
   const cases: [string, { status: number; stderr: string }][] = [
     [at('file'), { status: 6, stderr: `ktadmin: error: ${at('file')} is not a directory\n` }],
@@ -249,7 +249,7 @@ test('an output directory that is not ours alone is refused', async () => {
         status: 4,
         stderr:
           `ktadmin: error: ${at('closed')} cannot be written by ${name}\n` +
-          `ktadmin: hint: chown ${name}: ${at('closed')}\n`,
+          `ktadmin: hint: give a directory of its own; as root: install -d -m 700 -o ${name} ${at('closed')}/keytrustee\n`,
       },
     ],
     [
@@ -287,7 +287,7 @@ test.skipIf(!isRoot)(
       stdout: '',
       stderr:
         `ktadmin: error: ${output} cannot be written by ${world.account.name}\n` +
-        `ktadmin: hint: chown ${world.account.name}: ${output}\n`,
+        `ktadmin: hint: give a directory of its own; as root: install -d -m 700 -o ${world.account.name} ${output}/keytrustee\n`,
     });
   },
 );

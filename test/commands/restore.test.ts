@@ -426,3 +426,15 @@ test.skipIf(!isRoot)(
     expect(dirname(server.confdir)).toBe(server.directory);
   },
 );
+
+test.skipIf(!hasTerminal)('Ctrl-D at the question is no consent, and no success either', async () => {
+  const server = await filledServer();
+  const set = await backup(server);
+  const before = await checksums(server.confdir);
+  const { status, text } = await ktadminOnTerminal(server, ['restore', set], {
+    typing: [['Replace what is there?', '\u0004']],
+  });
+  expect(text).toContain('no answer was given, and nothing was changed');
+  expect(status).toBe(1);
+  expect(await checksums(server.confdir)).toBe(before);
+});

@@ -1,4 +1,5 @@
 import { runInteractively } from '../../lib/core/process.ts';
+import { withDatabase } from '../../lib/database/connection.ts';
 import { interactivePsql } from '../../lib/database/dump.ts';
 import { openCluster } from '../../lib/terminal/cluster.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
@@ -12,6 +13,8 @@ export default bareCommand({
   examples: ['ktadmin db psql', 'ktadmin db psql -- -c "select name from organization"'],
   async run(values, context) {
     const { cluster, account } = await openCluster(values.pgRootdir, context);
+    // psql itself would end with 2, which is wrong usage everywhere else.
+    await withDatabase(cluster, (database) => database.query('select 1'));
     const [program, args] = await interactivePsql(cluster, context.args);
     process.exitCode = await runInteractively(program, args, account.home);
   },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { TarMember } from '../archive/member.ts';
 import { findAccount } from '../core/account.ts';
 import { errorCode, failure } from '../core/errors.ts';
@@ -26,6 +26,11 @@ const ATTEMPTS = 3;
 
 /** GnuPG's locks, seeds and what an unfinished run of ours left: of no use on another day (hazard GP-10). */
 const TRANSIENT = /^(?:\.#lk.*|.*\.lock|S\..*|random_seed|\.init-.*|.*\.part)$/;
+
+/** Whether what was left out is of no use, so that nobody has to be told of it. */
+export function isTransient(path: string): boolean {
+  return TRANSIENT.test(basename(path));
+}
 
 interface Place {
   path: string;

@@ -4,7 +4,7 @@ import type { Reporter } from '../core/reporter.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
-import { collectConfdir } from './collect.ts';
+import { collectConfdir, isTransient } from './collect.ts';
 import { checkOutputDirectory } from './output.ts';
 import { rollSets, sweepUnfinished } from './roll.ts';
 import { nextSequence, recordSequence } from './sequence.ts';
@@ -62,7 +62,10 @@ async function assemble(
 ): Promise<Omit<BackupResult, 'deleted'>> {
   const created = new Date();
   const collection = await collectConfdir(settings.confdir);
-  for (const path of collection.excluded) reporter.log(LOGGER, 'DEBUG', `Leaving out ${path}`);
+  for (const path of collection.excluded) {
+    const level = isTransient(path) ? 'DEBUG' : 'WARNING';
+    reporter.log(LOGGER, level, `Leaving out ${path}`);
+  }
   // Taken before the set is made: a number that nobody uses is no harm, a second set of one number would be.
   const sequence = await nextSequence(settings.confdir);
   await recordSequence(settings.confdir, sequence);

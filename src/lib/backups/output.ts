@@ -63,14 +63,14 @@ export async function checkOutputDirectory(directory: string, confdir: string): 
     throw failure(
       'permission',
       `${directory} can be written by other accounts`,
-      `chmod go-w ${directory}, or give another --output`,
+      `give a directory of its own: install -d -m 700 -o ${name} ${directory}/keytrustee`,
     );
   }
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK).catch((error: unknown) => {
     throw failure(
       'permission',
       `${directory} cannot be written by ${name}`,
-      `chown ${name}: ${directory}`,
+      `give a directory of its own; as root: install -d -m 700 -o ${name} ${directory}/keytrustee`,
       error,
     );
   });

@@ -89,7 +89,8 @@ export function childFailure(file: string, result: ChildResult): Error {
   const name = file.slice(file.lastIndexOf('/') + 1);
   const how = result.signal === null ? `exit status ${result.status}` : `signal ${result.signal}`;
   const words = result.stderr.trim().split('\n').slice(-5).join('\n').trim();
-  if (/No space left on device/i.test(words)) {
+  // The cause can stand far above the last words: initdb's own child tells it, and then all of its parents end.
+  if (/No space left on device/i.test(result.stderr + result.stdout)) {
     return failure('failed', `${name}: no space left on device`, 'free some space and run the command again');
   }
   return failure('failed', `${name} failed (${how})${words === '' ? '' : `: ${words}`}`);

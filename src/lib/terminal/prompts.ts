@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { failure } from '../core/errors.ts';
 import { interrupt, interruption } from '../core/interrupt.ts';
 import { load } from '../core/lazy.ts';
@@ -6,9 +7,15 @@ import type { Terminal } from './terminal.ts';
 /** Prompts are drawn on stderr, so that stdout stays data; an interruption ends them. */
 const context = () => ({ output: process.stderr, signal: interruption, clearPromptOnDone: false });
 
+/** Rejects when nothing can happen any more: the terminal was closed by Ctrl-D, and the prompt waits for ever. */
+async function closed(): Promise<never> {
+  await once(process, 'beforeExit');
+  throw failure('failed', 'no answer was given, and nothing was changed');
+}
+
 async function asked<T>(prompt: Promise<T>): Promise<T> {
   try {
-    return await prompt;
+    return await Promise.race([prompt, closed()]);
   } catch (error) {
     const name = error instanceof Error ? error.name : '';
     if (name === 'ExitPromptError' || name === 'AbortPromptError') throw interrupt('SIGINT');

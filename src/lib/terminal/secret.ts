@@ -1,5 +1,8 @@
 import { createReadStream } from 'node:fs';
+import { addAbortSignal } from 'node:stream';
 import { errorCode, explain, failure } from '../core/errors.ts';
+import { checkInterruption, interruption } from '../core/interrupt.ts';
+import { askSecret } from './prompts.ts';
 
 const LIMIT = 65_536;
 
@@ -19,8 +22,12 @@ async function firstLine(source: AsyncIterable<Buffer>): Promise<Buffer> {
 /** Reads a secret: the first line of a file, or of standard input, without its end of line. What is not UTF-8 is refused. */
 export async function readSecret(path?: string): Promise<string> {
   const where = path ?? 'standard input';
-  const source = path === undefined ? process.stdin : createReadStream(path);
+  // Whoever types it sees a prompt and not the code.
+  if (path === undefined && process.stdin.isTTY === true)
+    return askSecret('Authorization code', (text) => text);
+  const source = addAbortSignal(interruption, path === undefined ? process.stdin : createReadStream(path));
   const bytes = await firstLine(source).catch((error: unknown) => {
+    checkInterruption();
     const { code, message } = explain(error);
     if (errorCode(error) === undefined) throw error;
     throw failure(code, message.startsWith(where) ? message : `${where}: ${message}`, undefined, error);

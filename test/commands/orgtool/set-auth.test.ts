@@ -264,3 +264,18 @@ test.skipIf(!isRoot)(
     expect(await code()).toBe('of root');
   },
 );
+
+test.skipIf(!hasTerminal)(
+  '--secret-stdin on a terminal does not show the code, and Ctrl-C stores nothing',
+  async () => {
+    const before = await code();
+    const args = ['orgtool', 'set-auth', '-n', 'prod', '--secret-stdin'];
+    const stopped = await ktadminOnTerminal(server, args, { typing: [['Authorization code', 'oops\u0003']] });
+    expect(stopped.status).toBe(130);
+    expect(await code()).toBe(before);
+    const set = await ktadminOnTerminal(server, args, { typing: [['Authorization code', 'typed here\r']] });
+    expect(set.status).toBe(0);
+    expect(set.text).not.toContain('typed here');
+    expect(await code()).toBe('typed here');
+  },
+);
