@@ -88,8 +88,8 @@ export async function runChecked(file: string, args: string[], options: ChildOpt
 export function childFailure(file: string, result: ChildResult): Error {
   const name = file.slice(file.lastIndexOf('/') + 1);
   const how = result.signal === null ? `exit status ${result.status}` : `signal ${result.signal}`;
-  const words = result.stderr.trim().split('\n').slice(-5).join('\n').trim();
-  // The cause can stand far above the last words: initdb's own child tells it, and then all of its parents end.
+  const words = result.stderr.trim().split('\n').slice(-5).join('\n');
+  // Not only among the last words: initdb's child tells it, and then all of its parents end.
   if (/No space left on device/i.test(result.stderr + result.stdout)) {
     return failure('failed', `${name}: no space left on device`, 'free some space and run the command again');
   }
@@ -175,10 +175,7 @@ export async function runInteractively(file: string, args: string[], home: strin
   return status ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
 }
 
-/**
- * Runs this program's own continuation on its terminal, with further descriptors, and returns its exit status. Signals
- * that reached only this process are passed on; Ctrl-C on a terminal reaches both by itself.
- */
+/** Runs this program's own continuation and returns its exit status; a signal that only this process got is passed on. */
 export async function continueAs(
   file: string,
   args: string[],
