@@ -69,7 +69,7 @@ export async function readRawConfiguration(confdir: string): Promise<Record<stri
     throw failure(
       'state',
       `${confdir} is not initialized: it has no keytrustee.conf`,
-      `ktadmin init --confdir ${confdir}`,
+      `ktadmin init --confdir ${confdir}, or ktadmin restore FILE where a server was lost`,
     );
   }
   if (!stats.isFile() || stats.size > MAXIMUM_SIZE)

@@ -74,7 +74,7 @@ export function refuseOpenDirectory(directory: string, stats: Stats): void {
 export async function ownerOf(
   directory: string,
   sudoLine: SudoLine,
-  makeIt = `ktadmin init --confdir ${directory}`,
+  makeIt = `ktadmin init --confdir ${directory}, or ktadmin restore FILE where a server was lost`,
 ): Promise<Account> {
   const stats = await look(directory, sudoLine);
   if (stats === undefined) throw failure('state', `${directory} does not exist`, makeIt);

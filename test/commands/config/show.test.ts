@@ -57,11 +57,15 @@ test('where there is no configuration, the command that makes one is named', asy
     refusal(
       3,
       `${directory} is not initialized: it has no keytrustee.conf`,
-      `ktadmin init --confdir ${directory}`,
+      `ktadmin init --confdir ${directory}, or ktadmin restore FILE where a server was lost`,
     ),
   );
   const missing = join(directory, 'nosuch');
   expect(said(await ktadmin(['config', 'show', '--confdir', missing]))).toEqual(
-    refusal(3, `${missing} does not exist`, `ktadmin init --confdir ${missing}`),
+    refusal(
+      3,
+      `${missing} does not exist`,
+      `ktadmin init --confdir ${missing}, or ktadmin restore FILE where a server was lost`,
+    ),
   );
 });
