@@ -13,8 +13,8 @@ export default bareCommand({
   examples: ['ktadmin db psql', 'ktadmin db psql -- -c "select name from organization"'],
   async run(values, context) {
     const { cluster, account } = await openCluster(values.pgRootdir, context);
-    // psql itself would end with 2, which is wrong usage everywhere else.
-    await withDatabase(cluster, (database) => database.query('select 1'));
+    // psql itself would end with 2, which is wrong usage everywhere else. Which database is asked for is psql's affair.
+    await withDatabase(cluster, (database) => database.query('select 1'), 'postgres');
     const [program, args] = await interactivePsql(cluster, context.args);
     process.exitCode = await runInteractively(program, args, account.home);
   },
