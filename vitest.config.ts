@@ -21,7 +21,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', new ClosingLineReporter()],
     // Nothing of the caller's own server may reach a test; an empty variable counts as none.
-    env: { KEYTRUSTEE_CONFDIR: '', KTADMIN_USER: '', KTADMIN_HANDOVER: '' },
+    env: { KEYTRUSTEE_CONFDIR: '', KTADMIN_USER: '', KTADMIN_HANDOVER: '', KTADMIN_KILL_AT: '' },
     pool: 'forks',
     maxWorkers: Math.max(2, availableParallelism()),
     testTimeout: 60_000,

@@ -19,6 +19,8 @@ export const environment = {
   account: nonEmpty('KTADMIN_USER'),
   /** Set by this program for itself: this run goes on for a caller (handover.ts). */
   handover: nonEmpty('KTADMIN_HANDOVER'),
+  /** For tests of what a crash leaves: the step at which this process ends itself (steps.ts). */
+  killAt: nonEmpty('KTADMIN_KILL_AT'),
   pgBindir: nonEmpty('PG_BINDIR'),
   gnupgHome: nonEmpty('GNUPGHOME'),
   home: nonEmpty('HOME'),

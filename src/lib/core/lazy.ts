@@ -19,12 +19,14 @@ const loaders = {
   openpgp: () => import('openpgp'),
   ora: () => import('ora').then(unwrap),
   pg: () => import('pg'),
+  promClient: () => import('prom-client').then(unwrap),
   tar: () => import('tar'),
   writeFileAtomic: () => import('write-file-atomic'),
   x509: async () => {
     await import('reflect-metadata');
     return import('@peculiar/x509');
   },
+  zip: () => import('@zip.js/zip.js'),
 };
 
 type Loaders = typeof loaders;
