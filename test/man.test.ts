@@ -34,7 +34,8 @@ const flags = (text: string) => text.replace(/[<>]/g, '');
 
 /** Where a command stands: its page and the heading under which its options are. */
 function placeOf(words: string[]): [manual: string, heading: string] {
-  if (words[0] === 'backup') return ['ktbackup.8', 'OPTIONS'];
+  if (words[0] === 'backup')
+    return ['ktbackup.8', words.length === 1 ? 'OPTIONS' : `ktbackup ${words.slice(1).join(' ')}`];
   if (words[0] === 'orgtool') return ['keytrustee-orgtool.8', `keytrustee-${words.join(' ')}`];
   return ['ktadmin.8', `ktadmin ${words.join(' ')}`];
 }

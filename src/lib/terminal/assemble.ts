@@ -144,15 +144,18 @@ function commonParts(place: Commander, subject: HelpSubject): void {
 async function build(node: CommandNode, typed: Typed, depth: number, run: Runner): Promise<Commander> {
   const place = new Commander(node.name);
   const next = node.children.find((child) => child.name === typed.path[depth]);
-  const command = next === undefined ? (await node.load?.())?.default : undefined;
+  const isEnd = next === undefined && (typed.next === undefined || node.children.length === 0);
+  const command = (await node.load?.())?.default;
   const called = [typed.root, ...typed.path.slice(0, depth)].join(' ');
-  if (command !== undefined) attach(place, command, called, run);
-  else if (next === undefined && typed.next === undefined) {
+  if (isEnd && command !== undefined) attach(place, command, called, run);
+  else if (isEnd) {
     place.action(() => {
       throw new CommandMissing(place.helpInformation());
     });
   }
   commonParts(place, { node, called, command });
+  // Behind an option of a command the names of its own commands are nothing but words too many.
+  if (isEnd && command !== undefined) return place;
   for (const child of node.children) {
     place.addCommand(child === next ? await build(child, typed, depth + 1, run) : new Commander(child.name));
   }
@@ -161,7 +164,7 @@ async function build(node: CommandNode, typed: Typed, depth: number, run: Runner
 
 /**
  * Makes the parser of a command line: the whole tree by name, and of the one command that was typed also its options, so
- * that no other command's module is loaded.
+ * that no other command's module is loaded but that of one above it.
  */
 export async function assemble(root: CommandNode, typed: Typed, run: Runner): Promise<Commander> {
   return build(root, typed, 0, run);

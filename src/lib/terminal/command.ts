@@ -3,7 +3,7 @@ import type { Settings } from '../core/configuration.ts';
 import type { Library } from '../core/lazy.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A place in the command tree. A place can be both a command and a topic with commands below it. */
+/** A place in the command tree. It can be both a command and a topic with commands below it; such a command takes no words. */
 export interface CommandNode {
   name: string;
   summary: string;

@@ -65,9 +65,9 @@ function shortForm(spec: OptionSpec<unknown>): string {
 function usage({ node, called, command }: HelpSubject): string {
   if (command === undefined) return `${called}${node.children.length > 0 ? ' <command>' : ''} [options]`;
   const required = Object.values(command.options).filter((spec) => spec.isRequired);
-  return [called, ...required.map(shortForm), '[options]', ...(command.words ? [command.words] : [])].join(
-    ' ',
-  );
+  const words = [called, ...required.map(shortForm), '[options]', ...(command.words ? [command.words] : [])];
+  const below = node.children.length > 0 ? [`       ${called} <command> [options]`] : [];
+  return [words.join(' '), ...below].join('\n');
 }
 
 function ownOptions(command: Command | undefined): Row[] {
