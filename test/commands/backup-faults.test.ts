@@ -24,7 +24,7 @@ import {
   withoutDrop,
   world,
 } from '../support/sandbox.ts';
-import { backup } from '../support/sets.ts';
+import { backup, setsIn } from '../support/sets.ts';
 
 interface Place {
   server: TestServer;
@@ -83,7 +83,7 @@ test.each<[string, string, number, RegExp]>([
       env: { PG_BINDIR: fake, TERM: term },
     });
     expect(brief(failed)).toEqual({ status, stdout: '', stderr: expect.stringMatching(stderr) as string });
-    expect((await readdir(output)).map((name) => join(output, name))).toEqual([earlier]);
+    expect((await setsIn(output)).map((name) => join(output, name))).toEqual([earlier]);
   }
   expect(await processesWith(term)).toEqual([]);
 });
@@ -141,7 +141,7 @@ test('a second run ends at once with 75, and a database that is stopped in the m
   });
   await writeFile(join(scratch, 'go'), '');
   expect((await first).status).toBe(0);
-  expect(await readdir(output)).toHaveLength(1);
+  expect(await setsIn(output)).toHaveLength(1);
 });
 
 /** Ends the connections of the run that is under way, as a restart or a restore does. */
@@ -307,7 +307,7 @@ test.each(MOMENTS)('a signal %s leaves nothing', async (_, fault) => {
     });
     // What a fake shell had started, a sleep of a twentieth of a second, is nobody's child any more.
     await until(async () => (await processesWith(term)).length === 0, 'no child is left');
-    expect((await readdir(output)).map((name) => join(output, name))).toEqual([earlier]);
+    expect((await setsIn(output)).map((name) => join(output, name))).toEqual([earlier]);
   }
 });
 
@@ -335,7 +335,7 @@ test('after kill -9 the next run succeeds and sweeps what was left', async () =>
     if (again.status !== 0) expect(again.status).toBe(75);
     return again.status === 0;
   }, 'PostgreSQL has freed the lock of the dead run');
-  expect((await readdir(output)).every((name) => name.endsWith('.tar.gpg'))).toBe(true);
+  expect((await setsIn(output)).every((name) => name.endsWith('.tar.gpg'))).toBe(true);
   await until(async () => (await processesWith(term)).length === 0, 'the agent of the dead run has ended');
 });
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, link, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { give, tree } from '../support/faults.ts';
@@ -13,7 +13,7 @@ import {
   withoutDrop,
   world,
 } from '../support/sandbox.ts';
-import { backup, unpack } from '../support/sets.ts';
+import { backup, setsIn, unpack } from '../support/sets.ts';
 
 const NAME = /^kts_bak_kts01_example_com_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?:-\d)?\.tar(?:\.gpg)?$/;
 const DATED = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - keytrustee\.server\.backup`;
@@ -117,7 +117,7 @@ test('what is printed: the path alone when quiet, the steps in the original’s 
     stderr: '',
     stdout: expect.stringMatching(/^\S+\.tar\.gpg\n$/) as string,
   });
-  expect((await readdir(output)).map((name) => join(output, name))).toEqual([quiet.stdout.trim()]);
+  expect((await setsIn(output)).map((name) => join(output, name))).toEqual([quiet.stdout.trim()]);
 
   const plain = await attempt(server, [recipient, '--output', output]);
   const steps = [
@@ -159,7 +159,7 @@ test('every way to name the configuration directory and the port', async () => {
     const { status, stderr } = await server.ktbackup(args, bare);
     expect({ status, stderr: withoutDrop(stderr) }, args.join(' ')).toEqual({ status: 0, stderr: '' });
   }
-  expect(await readdir(output)).toHaveLength(4);
+  expect(await setsIn(output)).toHaveLength(4);
   const beside = await server.ktbackup(['--cleartext', '--quiet']);
   expect(dirname(beside.stdout.trim())).toBe(server.directory);
   const wrong = server.port === 65_535 ? 65_534 : server.port + 1;
@@ -328,7 +328,7 @@ test('--roll keeps the newest of this host, and the runs of one second do not co
     (_, day) => `kts_bak_kts01_example_com_2016-02-${day + 10}_11-14-37.tar`,
   );
   for (const name of [...other, future, ...old]) await give(await writeOwn(join(output, name), name));
-  const sets = async () => (await readdir(output)).filter((name) => !other.includes(name)).toSorted();
+  const sets = async () => (await setsIn(output)).filter((name) => !other.includes(name));
 
   const first = basename(await backup(server, '--roll=10'));
   expect(await sets()).toEqual([...old.slice(1), first, future].toSorted());
@@ -338,7 +338,7 @@ test('--roll keeps the newest of this host, and the runs of one second do not co
   expect(await sets()).toEqual([...made.slice(1), future].toSorted());
   const last = basename(await backup(server, '--roll=1'));
   expect(await sets()).toEqual([last, future].toSorted());
-  expect((await readdir(output)).toSorted()).toEqual([...other, last, future].toSorted());
+  expect(await setsIn(output)).toEqual([...other, last, future].toSorted());
   const { names } = await unpack(join(output, last), await temporaryDirectory());
   expect(names.at(-2)?.endsWith(`/${last.replace('.tar', '.sql')}`)).toBe(true);
 });

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { inNamespace } from '../support/faults.ts';
 import { freePort, isRoot, run, temporaryDirectory, until, world } from '../support/sandbox.ts';
+import { setsIn } from '../support/sets.ts';
 
 const hasCron = existsSync('/usr/sbin/cron');
 const inPath = spawnSync('env', ['-i', 'PATH=/usr/bin:/bin', 'node', '--version']).status === 0;
@@ -87,7 +88,7 @@ test.skipIf(!isRoot || !hasCron)(
       await running;
       await run('ktadmin', ['db', 'stop', '--pg-rootdir', join(store, 'db')]);
     }
-    const sets = await readdir(join(store, 'backups'));
+    const sets = await setsIn(join(store, 'backups'));
     const mail = await readFile(join(own, 'mail'), 'utf8');
     const body = mail.slice(mail.indexOf('\n\n') + 2);
     expect(body).toBe(`${output}/${sets[0]}\n`);

@@ -1,6 +1,6 @@
 /** Backup sets in tests: unpacked with stock tools, and what is in them. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownedDirectory, run, type TestServer, world } from './sandbox.ts';
 
@@ -70,4 +70,10 @@ export async function backup(server: TestServer, ...args: string[]): Promise<str
   const made = await server.ktbackup([...how, '--quiet', `--output=${output}`, ...args]);
   if (made.status !== 0) throw new Error(`${made.status}: ${made.stderr}`);
   return made.stdout.trim();
+}
+
+/** The names of a directory without what is kept beside sets: receipts and records. */
+export async function setsIn(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  return names.filter((name) => !/\.receipt\.asc$|\.records\.json$/.test(name)).toSorted();
 }

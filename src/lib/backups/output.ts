@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, type FileHandle, link, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
+import { access, type FileHandle, link, realpath, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { type Account, currentAccount } from '../core/account.ts';
+import { digestOf } from '../core/digest.ts';
 import { errorCode, failure } from '../core/errors.ts';
 import {
   createExclusively,
@@ -13,7 +14,9 @@ import {
   writeAll,
 } from '../core/files.ts';
 import { checkInterruption } from '../core/interrupt.ts';
+import { reached } from '../core/steps.ts';
 import { setStem } from './name.ts';
+import { RECEIPT_ENDING } from './receipt.ts';
 
 /** Where a path leads, its last parts perhaps still to be made. */
 async function realPlace(path: string): Promise<string> {
@@ -76,18 +79,13 @@ export async function checkOutputDirectory(directory: string, confdir: string): 
   });
 }
 
-async function digestOfFile(handle: FileHandle, size: number): Promise<string> {
-  const hash = createHash('sha256');
-  for (let position = 0; position < size; ) {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(65_536), 0, 65_536, position);
-    if (bytesRead === 0) throw failure('failed', 'the backup set could not be read back whole');
-    hash.update(buffer.subarray(0, bytesRead));
-    position += bytesRead;
-  }
-  return hash.digest('hex');
+/** A file's content: bytes, and their SHA-256. */
+interface Written {
+  size: number;
+  sha256: string;
 }
 
-async function writeAndReadBack(handle: FileHandle, content: AsyncIterable<Buffer>): Promise<void> {
+async function writeAndReadBack(handle: FileHandle, content: AsyncIterable<Buffer>): Promise<Written> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of content) {
@@ -96,16 +94,18 @@ async function writeAndReadBack(handle: FileHandle, content: AsyncIterable<Buffe
     size = await writeAll(handle, chunk, size);
   }
   await handle.sync();
-  if ((await handle.stat()).size !== size || (await digestOfFile(handle, size)) !== hash.digest('hex')) {
+  const sha256 = hash.digest('hex');
+  const found = await digestOf(handle);
+  if (found.size !== size || found.sha256 !== sha256)
     throw failure('failed', 'the backup set read back from the disk is not what was written');
-  }
+  return found;
 }
 
 /** The name that a new set gets, without its ending: no set has it, nor one that another run is writing. */
 export async function chooseStem(directory: string, host: string, created: Date): Promise<string> {
   for (let number = 0; number < 1000; number += 1) {
     const stem = setStem(host, created, number);
-    const endings = ['.tar', '.tar.gpg', '.tar.part', '.tar.gpg.part'];
+    const endings = ['', '.part', RECEIPT_ENDING].flatMap((end) => [`.tar${end}`, `.tar.gpg${end}`]);
     const taken = await Promise.all(endings.map((ending) => exists(join(directory, stem + ending))));
     if (!taken.includes(true)) return stem;
   }
@@ -128,28 +128,35 @@ async function publish(part: string, path: string): Promise<void> {
 
 /**
  * Writes a set beside its final name and publishes it when it is complete, on disk and read back: a final name means
- * complete. Whatever happens before leaves nothing with a final name.
+ * complete. Before it gets that name, `prove` writes its receipt. Whatever happens before leaves nothing with a final name.
  */
 export async function publishSet(
   directory: string,
   name: string,
   content: AsyncIterable<Buffer>,
+  prove: (written: Written) => Promise<string>,
 ): Promise<{ path: string; size: number }> {
   const path = join(directory, name);
   const part = `${path}.part`;
   const handle = await createExclusively(part);
+  let receipt: string | undefined;
+  let written: Written;
   try {
     try {
-      await writeAndReadBack(handle, content);
+      written = await writeAndReadBack(handle, content);
     } finally {
       await handle.close();
     }
+    receipt = await prove(written);
+    reached('backup-receipt-written');
     checkInterruption();
     await publish(part, path);
   } catch (error) {
+    if (receipt !== undefined) await rm(receipt, { force: true });
     await rm(part, { force: true });
     throw error;
   }
   await syncDirectory(directory);
-  return { path, size: (await stat(path)).size };
+  reached('backup-published');
+  return { path, size: written.size };
 }

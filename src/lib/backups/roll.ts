@@ -1,11 +1,19 @@
-import { lstat, readdir, unlink } from 'node:fs/promises';
+import { lstat, readdir, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { compareSetNames, parseSetName } from './name.ts';
+import { RECEIPT_ENDING, receiptPath } from './receipt.ts';
 
-/** Removes what a killed run left of a host's sets: only unfinished ones have this ending. */
+/**
+ * Removes what a killed run left of a host's sets: unfinished ones, which alone have this ending, and receipts whose set
+ * did not get its name, or was deleted.
+ */
 export async function sweepUnfinished(directory: string, host: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (!name.endsWith('.part') || parseSetName(host, name.slice(0, -'.part'.length)) === undefined) continue;
+  const names = new Set(await readdir(directory));
+  for (const name of names) {
+    const ending = ['.part', RECEIPT_ENDING].find((each) => name.endsWith(each)) ?? '';
+    const set = name.slice(0, name.length - ending.length);
+    if (ending === '' || parseSetName(host, set) === undefined) continue;
+    if (ending === RECEIPT_ENDING && names.has(set)) continue;
     const path = join(directory, name);
     if ((await lstat(path)).isFile()) await unlink(path);
   }
@@ -31,6 +39,9 @@ export async function rollSets(
     if (stats.isFile() && stats.uid === process.getuid?.()) others.push(set);
   }
   const surplus = others.toSorted(compareSetNames).slice(0, Math.max(0, others.length - (keep - 1)));
-  for (const { name } of surplus) await unlink(join(directory, name));
+  for (const { name } of surplus) {
+    await unlink(join(directory, name));
+    await rm(receiptPath(join(directory, name)), { force: true });
+  }
   return surplus.map(({ name }) => join(directory, name));
 }

@@ -6,12 +6,14 @@ import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
 import { DATABASE } from '../database/cluster.ts';
 import { encryptStream } from '../gpg/encrypt.ts';
+import { type KeyringCall, withKeyring } from '../gpg/program.ts';
 import type { Recipient } from '../gpg/recipients.ts';
 import { bareFingerprint } from '../gpg/server-key.ts';
-import { clearSign } from '../gpg/signature.ts';
+import { clearSignWith } from '../gpg/signature.ts';
 import type { Collection } from './collect.ts';
 import { MANIFEST_ENDING, type Manifest, type ManifestMember, printManifest } from './manifest.ts';
 import { chooseStem, publishSet } from './output.ts';
+import { type Receipt, writeReceipt } from './receipt.ts';
 import type { DatabaseSnapshot } from './snapshot.ts';
 
 /** What goes into a set. `created` in UTC. */
@@ -69,29 +71,56 @@ function describeSet(parts: SetParts, dump: TarMember): Manifest {
   };
 }
 
-async function* inputs(parts: SetParts, stem: string): AsyncGenerator<TarInput> {
+async function* inputs(parts: SetParts, stem: string, call: KeyringCall): AsyncGenerator<TarInput> {
   const { settings, collection, snapshot } = parts;
   for (const { member, data } of collection.members) yield { member, content: [data] };
   const dump = memberBeside(parts, `${stem}.sql`, snapshot.dump.size);
   yield { member: dump, content: snapshot.dump.content() };
   const fingerprint = bareFingerprint(settings.configuration.LOCAL_FINGERPRINT);
   const text = printManifest(describeSet(parts, dump));
-  const signed = Buffer.from(await clearSign(confdirFiles(settings.confdir), fingerprint, text));
+  const signed = Buffer.from(await clearSignWith(call, fingerprint, text));
   // A restore that went on meanwhile has ended the connection: then the two halves are not of one server any more.
   await snapshot.check();
   const manifest = memberBeside(parts, `${stem}${MANIFEST_ENDING}`, signed.length);
   yield { member: manifest, content: [signed] };
 }
 
+/** Signs the receipt of a set that has been written. */
+function proof(parts: SetParts, call: KeyringCall, directory: string, name: string) {
+  const { settings, recipients, created, sequence, snapshot } = parts;
+  const { EXTERNAL_ADDRESS: host, LOCAL_FINGERPRINT: fingerprint } = settings.configuration;
+  return (written: { size: number; sha256: string }) => {
+    const receipt: Receipt = {
+      format: 1,
+      name,
+      ...written,
+      created: created.toISOString(),
+      sequence,
+      host,
+      fingerprint,
+      recipients: recipients.map(({ fingerprint, userId }) => ({ fingerprint, userId })),
+      rows: snapshot.rows,
+      encrypted: recipients.length > 0,
+    };
+    return writeReceipt(directory, receipt, (text) =>
+      clearSignWith(call, bareFingerprint(fingerprint), text),
+    );
+  };
+}
+
 /**
- * Writes a set: the configuration directory, the dump, and last the manifest that the server signed. Encrypted unless
- * there are no recipients.
+ * Writes a set: the configuration directory, the dump, and last the manifest that the server signed; and beside it the
+ * receipt. Encrypted unless there are no recipients.
  */
 export async function writeSet(parts: SetParts, directory: string): Promise<{ path: string; size: number }> {
   const stem = await chooseStem(directory, parts.settings.configuration.EXTERNAL_ADDRESS, parts.created);
-  const archive = inPieces(writeTar(inputs(parts, stem)));
-  if (parts.recipients.length === 0) return publishSet(directory, `${stem}.tar`, archive);
-  const plain = Readable.from(archive, { objectMode: false });
-  const encrypted = await encryptStream(plain, parts.recipients);
-  return publishSet(directory, `${stem}.tar.gpg`, encrypted as AsyncIterable<Buffer>);
+  return withKeyring(confdirFiles(parts.settings.confdir), async (call) => {
+    const archive = inPieces(writeTar(inputs(parts, stem, call)));
+    const name = parts.recipients.length === 0 ? `${stem}.tar` : `${stem}.tar.gpg`;
+    const prove = proof(parts, call, directory, name);
+    if (parts.recipients.length === 0) return publishSet(directory, name, archive, prove);
+    const plain = Readable.from(archive, { objectMode: false });
+    const encrypted = await encryptStream(plain, parts.recipients);
+    return publishSet(directory, name, encrypted as AsyncIterable<Buffer>, prove);
+  });
 }
