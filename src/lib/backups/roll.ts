@@ -1,5 +1,6 @@
 import { lstat, readdir, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { reached } from '../core/steps.ts';
 import { compareSetNames, parseSetName } from './name.ts';
 import { RECEIPT_ENDING, receiptPath } from './receipt.ts';
 
@@ -41,7 +42,9 @@ export async function rollSets(
   const surplus = others.toSorted(compareSetNames).slice(0, Math.max(0, others.length - (keep - 1)));
   for (const { name } of surplus) {
     await unlink(join(directory, name));
+    reached('backup-rolled-set');
     await rm(receiptPath(join(directory, name)), { force: true });
+    reached('backup-rolled-one');
   }
   return surplus.map(({ name }) => join(directory, name));
 }
