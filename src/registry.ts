@@ -52,6 +52,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
     () => import('./commands/orgtool/remove.ts'),
   ],
   ['backup', 'write a backup set', () => import('./commands/backup.ts')],
+  ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['config', 'keytrustee.conf'],
   ['config show', 'what it says', () => import('./commands/config/show.ts')],

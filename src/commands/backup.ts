@@ -4,13 +4,8 @@ import { prepareOutput } from '../lib/backups/output.ts';
 import { failure } from '../lib/core/errors.ts';
 import { keyringOf } from '../lib/gpg/keyring.ts';
 import { command, flag, option } from '../lib/terminal/command.ts';
-import { integer, path, port } from '../lib/terminal/values.ts';
+import { integer, path, port, recipient } from '../lib/terminal/values.ts';
 import { PROGRAM } from '../lib/terminal/version.ts';
-
-function recipient(text: string): string {
-  if (text.trim() === '') throw failure('usage', 'an empty recipient');
-  return text;
-}
 
 /** `backup`: writes a backup set and prints its path. */
 export default command({

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -34,15 +34,55 @@ async function mailbox(own: string): Promise<string> {
   return sendmail;
 }
 
+/** Runs a real cron with the store in the original's place and its own spool, until something has come about. */
+async function underCron(own: string, prepare: string, hasHappened: () => boolean): Promise<void> {
+  const { store } = await originalPlace(own);
+  const sendmail = await mailbox(own);
+  await mkdir(join(own, 'crontabs'), { recursive: true });
+  const script = `
+    mount -t tmpfs -o mode=755 tmpfs /var/lib
+    mkdir /var/lib/keytrustee
+    mount --bind ${store} /var/lib/keytrustee
+    mount --bind ${own}/crontabs /var/spool/cron/crontabs
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mount -t tmpfs tmpfs /etc/cron.d
+    [ ! -e /etc/crontab ] || mount --bind /dev/null /etc/crontab
+    mkdir ${own}/sbin
+    mount --bind /usr/sbin ${own}/sbin
+    mount -t tmpfs -o mode=755 tmpfs /usr/sbin
+    ln -s ${own}/sbin/* /usr/sbin/
+    ln -sf ${sendmail} /usr/sbin/sendmail
+    ktadmin db start
+    ${prepare}
+    exec ${own}/sbin/cron -f`;
+  let stop: (() => boolean) | undefined;
+  const running = inNamespace(script, {
+    env: { KEYTRUSTEE_CONFDIR: '', LANG: 'de_DE.UTF-8' },
+    started: (child) => (stop = () => child.kill('SIGTERM')),
+  });
+  const ended = running.then((outcome) => {
+    if (!hasHappened()) throw new Error(`cron ended: ${outcome.stderr}${outcome.stdout}`);
+  });
+  try {
+    // A minute begins within 60 s, and `until` waits for half of one.
+    const happens = async () => {
+      for (let half = 0; half < 4 && !hasHappened(); half += 1)
+        await until(hasHappened, 'cron has run').catch(() => undefined);
+    };
+    await Promise.race([happens(), ended]);
+  } finally {
+    stop?.();
+    await running;
+    await run('ktadmin', ['db', 'stop', '--pg-rootdir', join(store, 'db')]);
+  }
+}
+
 test.skipIf(!isRoot || !hasCron)(
   'a crontab line of the manual, run by a real cron, makes a backup and mails its path alone (needs root and cron)',
   async () => {
     const own = await temporaryDirectory();
-    const { store } = await originalPlace(own);
-    const sendmail = await mailbox(own);
-    const crontabs = join(own, 'crontabs');
-    await mkdir(crontabs);
-    const crontab = join(crontabs, world.account.name);
+    const crontab = join(own, 'crontabs', world.account.name);
+    await mkdir(join(own, 'crontabs'));
     const output = '/var/lib/keytrustee/backups';
     // Where Node is not in the two directories that cron searches, a crontab must say so, as for any program.
     const path = inPath ? '' : `PATH=${dirname(process.execPath)}:/usr/bin:/bin\n`;
@@ -52,49 +92,39 @@ test.skipIf(!isRoot || !hasCron)(
     );
     await chown(crontab, world.account.uid, 0);
     await chmod(crontab, 0o600);
-    const script = `
-      mount -t tmpfs -o mode=755 tmpfs /var/lib
-      mkdir /var/lib/keytrustee
-      mount --bind ${store} /var/lib/keytrustee
-      mount --bind ${crontabs} /var/spool/cron/crontabs
-      mount -t tmpfs -o mode=755 tmpfs /run
-      mount -t tmpfs tmpfs /etc/cron.d
-      [ ! -e /etc/crontab ] || mount --bind /dev/null /etc/crontab
-      mkdir ${own}/sbin
-      mount --bind /usr/sbin ${own}/sbin
-      mount -t tmpfs -o mode=755 tmpfs /usr/sbin
-      ln -s ${own}/sbin/* /usr/sbin/
-      ln -sf ${sendmail} /usr/sbin/sendmail
-      ktadmin db start
-      exec ${own}/sbin/cron -f`;
-    let stop: (() => boolean) | undefined;
-    const running = inNamespace(script, {
-      env: { KEYTRUSTEE_CONFDIR: '', LANG: 'de_DE.UTF-8' },
-      started: (child) => (stop = () => child.kill('SIGTERM')),
-    });
-    const ended = running.then((outcome) => {
-      if (!existsSync(join(own, 'mail'))) throw new Error(`cron ended: ${outcome.stderr}${outcome.stdout}`);
-    });
-    try {
-      // A minute begins within 60 s, and `until` waits for half of one.
-      const hasMailed = () => existsSync(join(own, 'mail'));
-      const mailed = async () => {
-        for (let half = 0; half < 4 && !hasMailed(); half += 1)
-          await until(hasMailed, 'cron has mailed').catch(() => undefined);
-      };
-      await Promise.race([mailed(), ended]);
-    } finally {
-      stop?.();
-      await running;
-      await run('ktadmin', ['db', 'stop', '--pg-rootdir', join(store, 'db')]);
-    }
-    const sets = await setsIn(join(store, 'backups'));
+    await underCron(own, '', () => existsSync(join(own, 'mail')));
+    const backups = join(own, 'keytrustee', 'backups');
+    const sets = await setsIn(backups);
     const mail = await readFile(join(own, 'mail'), 'utf8');
     const body = mail.slice(mail.indexOf('\n\n') + 2);
     expect(body).toBe(`${output}/${sets[0]}\n`);
     expect(sets[0]).toMatch(/^kts_bak_kts01_example_com_\S+\.tar\.gpg$/);
-    const { mode, uid } = await lstat(join(store, 'backups', sets[0] ?? ''));
+    const { mode, uid } = await lstat(join(backups, sets[0] ?? ''));
     expect([mode & 0o777, uid]).toEqual([0o600, world.account.uid]);
+  },
+  200_000,
+);
+
+test.skipIf(!isRoot || !hasCron)(
+  'the file of backup schedule in /etc/cron.d, run by a real cron, makes a backup (needs root and cron)',
+  async () => {
+    const own = await temporaryDirectory();
+    const name = `it's 100% "safe" \\% $(false) \`false\``;
+    const output = `/var/lib/keytrustee/${name}`.replaceAll("'", "'\\''");
+    // Only the times are another line's, so that the test need not wait for five minutes.
+    const prepare = `
+      ktadmin backup schedule --every 5m --gpg-recipient 'John Doe' --roll 3 --output '${output}' --yes --quiet
+      cp -p /etc/cron.d/keytrustee-backup ${own}/written
+      sed -i 's|^[0-9/-]* [*] [*] [*] [*] |* * * * * |' /etc/cron.d/keytrustee-backup`;
+    const place = join(own, 'keytrustee', name);
+    await underCron(
+      own,
+      prepare,
+      () => existsSync(place) && readdirSync(place).some((each) => each.endsWith('.tar.gpg')),
+    );
+    expect(await setsIn(place)).toEqual([expect.stringMatching(/^kts_bak_kts01_example_com_\S+\.tar\.gpg$/)]);
+    const { mode, uid, gid } = await lstat(join(own, 'written'));
+    expect([mode & 0o7777, uid, gid]).toEqual([0o644, 0, 0]);
   },
   200_000,
 );

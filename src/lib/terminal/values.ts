@@ -42,3 +42,9 @@ export function host(text: string): string {
   }
   return text;
 }
+
+/** Whom a set is encrypted to, as it is looked up in a keyring. */
+export function recipient(text: string): string {
+  if (text.trim() === '') throw failure('usage', 'an empty recipient');
+  return text;
+}
