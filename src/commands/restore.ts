@@ -6,11 +6,15 @@ import { currentAccount, isRoot } from '../lib/core/account.ts';
 import { environment } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
 import { HANDED_FILE, receiveHandover } from '../lib/core/handover.ts';
+import { ownerOf } from '../lib/core/ownership.ts';
 import { bareCommand, flag, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
+import { describeOnlyResult, parseOnly } from '../lib/terminal/only.ts';
 import { confirm } from '../lib/terminal/prompts.ts';
 import { describePlan, describeResult } from '../lib/terminal/restore.ts';
+import { restoreParts } from '../lib/terminal/restore-only.ts';
 import { prepareRestoreOwner } from '../lib/terminal/restore-owner.ts';
+import { sudoLine } from '../lib/terminal/sudo.ts';
 import { path } from '../lib/terminal/values.ts';
 
 /** `restore`: puts a backup set back, all of it or nothing. */
@@ -18,6 +22,12 @@ export default bareCommand({
   words: '<file>',
   options: {
     yes: flag('--yes', 'do not ask'),
+    only: option(
+      '--only <what>',
+      'bring back only organization=NAME or deposit=UUID, into the server that runs; repeatable',
+      parseOnly,
+    ).repeatable(),
+    dryRun: flag('--dry-run', 'show what --only would do and change nothing'),
     force: flag('--force', 'replace this server even by the set of another'),
     gnupgHome: option(
       '--gnupg-home <dir>',
@@ -39,8 +49,12 @@ export default bareCommand({
     const handed = await receiveHandover();
     const file = handed === undefined ? path(args[0] ?? '') : HANDED_FILE;
     const { confdir } = globals;
-    const account = await prepareRestoreOwner(confdir, values.user, terminal);
-    await checkParent(confdir);
+    const whole = values.only.length === 0;
+    if (whole && values.dryRun) throw failure('usage', '--dry-run needs --only');
+    const account = await (whole
+      ? prepareRestoreOwner(confdir, values.user, terminal)
+      : ownerOf(confdir, sudoLine));
+    if (whole) await checkParent(confdir);
     const decryption = {
       gnupgHome: values.gnupgHome ?? environment.gnupgHome,
       home: environment.home ?? currentAccount().home,
@@ -53,6 +67,7 @@ export default bareCommand({
       if (isRoot()) await archive.chown(account.uid, account.gid);
       await become(account, terminal, { file: archive.fd });
       const contents = await read();
+      if (!whole) return restoreParts(contents, values, { confdir, account, terminal });
       const plan = await planRestore(contents, confdir, values.force);
       terminal.notice(describePlan(plan));
       if (!values.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
@@ -60,5 +75,6 @@ export default bareCommand({
       return restoreSet(contents, plan, account, terminal);
     });
   },
-  print: (result, terminal) => terminal.write(describeResult(result)),
+  print: (result, terminal) =>
+    terminal.write('disabled' in result ? describeOnlyResult(result) : describeResult(result)),
 });

@@ -14,13 +14,18 @@ async function onDatabase<T>(server: TestServer, work: (database: Database) => P
     process.setegid?.(world.account.gid);
     process.seteuid?.(world.account.uid);
   }
+  const giveBack = () => {
+    if (!isRoot) return;
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  };
   try {
-    return await withDatabase(clusterAt(server.pgRootdir, server.port), work);
+    return await withDatabase(clusterAt(server.pgRootdir, server.port), (database) => {
+      giveBack();
+      return work(database);
+    });
   } finally {
-    if (isRoot) {
-      process.seteuid?.(0);
-      process.setegid?.(0);
-    }
+    giveBack();
   }
 }
 

@@ -55,6 +55,17 @@ export async function migrate(cluster: Cluster): Promise<string[]> {
   return withDatabase(cluster, (database) => applyMigrations(cluster, database));
 }
 
+/** Brings another database of the cluster, which was loaded from a set, up to this version. */
+export async function migrateLoaded(cluster: Cluster, name: string): Promise<void> {
+  await withDatabase(cluster, (database) => applyMigrations(cluster, database), name);
+}
+
+/** Fails where the server's database is not of this version. */
+export async function requireCurrent(database: Database): Promise<void> {
+  if (await isCurrent(database)) return;
+  throw failure('state', "the database's tables are of an older version", 'ktadmin db restart');
+}
+
 async function applyMigrations(cluster: Cluster, database: Database): Promise<string[]> {
   if (await isCurrent(database)) return [];
   const { runner } = await load('migrate');

@@ -14,7 +14,7 @@ import { MAINTENANCE } from './exchange.ts';
 const LOCK = '7742932176087838578';
 
 /** Lends the right to restore into a cluster to one run at a time; PostgreSQL takes it back when the run dies. */
-async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
+export async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
   return withDatabase(
     cluster,
     async (database) => {

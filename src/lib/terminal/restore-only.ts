@@ -1,0 +1,40 @@
+import { checkOnlyOrigin, type OnlyResult, restoreOnly } from '../backups/only/only.ts';
+import { changesNothing, type OnlyPlan } from '../backups/only/plan.ts';
+import type { SetContents } from '../backups/restore/contents.ts';
+import type { Account } from '../core/account.ts';
+import { readConfiguration } from '../core/configuration.ts';
+import { clusterAt } from '../database/cluster.ts';
+import { describeOnlyPlan, type parseOnly, selectionOf } from './only.ts';
+import { confirm } from './prompts.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What was typed beside the file. */
+export interface OnlyValues {
+  only: ReturnType<typeof parseOnly>[];
+  yes: boolean;
+  force: boolean;
+  dryRun: boolean;
+}
+
+/** Brings parts of a set into the server that is there: shows what it will do, asks, and does it. */
+export async function restoreParts(
+  contents: SetContents,
+  values: OnlyValues,
+  { confdir, account, terminal }: { confdir: string; account: Account; terminal: Terminal },
+): Promise<OnlyResult> {
+  const { LOCAL_FINGERPRINT, PG_ROOTDIR, DB_PORT } = await readConfiguration(confdir);
+  checkOnlyOrigin(contents, LOCAL_FINGERPRINT, values.force);
+  const agree = async (plan: OnlyPlan) => {
+    terminal.notice(describeOnlyPlan(plan, contents));
+    if (values.yes || values.dryRun || changesNothing(plan)) return true;
+    return confirm(terminal, 'Add what is missing?', '--yes');
+  };
+  const request = {
+    selection: selectionOf(values.only),
+    cluster: clusterAt(PG_ROOTDIR, DB_PORT),
+    account,
+    dryRun: values.dryRun,
+    agree,
+  };
+  return restoreOnly(contents, request, terminal);
+}
