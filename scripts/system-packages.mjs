@@ -33,6 +33,16 @@ const needs = [
   { ...testNeed('mandoc', ['mandoc'], 'mandoc'), optional: true },
   { ...testNeed('tmux', ['tmux'], 'tmux'), optional: true },
   { ...testNeed('strace', ['strace'], 'strace'), optional: true },
+  // GnuPG 1.4 makes the keyrings of the original product; RHEL and Alpine have none beside GnuPG 2.
+  { ...testNeed('GnuPG 1.4', ['gpg1'], 'gnupg1', { dnf: [], apk: [] }), optional: true },
+  {
+    ...testNeed('zip and unzip', ['zip', 'unzip'], 'zip', {
+      'apt-get': ['zip', 'unzip'],
+      dnf: ['zip', 'unzip'],
+      apk: ['zip', 'unzip'],
+    }),
+    optional: true,
+  },
   {
     ...testNeed('cron', [], 'cron', { dnf: ['cronie'], apk: ['cronie'] }),
     there: () => onPath('cron') || onPath('crond'),

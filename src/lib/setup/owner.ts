@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { type Account, currentAccount, findAccount, isRoot } from '../core/account.ts';
 import { DEFAULT_ACCOUNT } from '../core/config.ts';
 import { errorCode, failure } from '../core/errors.ts';
-import { lstatOrNothing, makePrivateDirectory } from '../core/files.ts';
+import { exists, lstatOrNothing, makePrivateDirectory } from '../core/files.ts';
 import { ownerOf, refuseOpenDirectory } from '../core/ownership.ts';
 import { runChecked } from '../core/process.ts';
 import { checkSocketPath, clusterAt } from '../database/cluster.ts';
@@ -89,9 +90,26 @@ export async function prepareServer(
 ): Promise<Account> {
   if (isNew) checkSocketPath(clusterAt(newServer.PG_ROOTDIR, newServer.DB_PORT));
   const account = await chooseOwner(confdir, choice);
+  await refuseOldKeys(confdir);
   await prepareDirectory(confdir, account);
   if (isNew) await prepareDirectory(newServer.PG_ROOTDIR, account);
   return account;
+}
+
+/**
+ * A directory that came from the original product has its keys where GnuPG before 2.1 kept them. This program would not see
+ * them and make a second identity, which no client knows.
+ */
+async function refuseOldKeys(confdir: string): Promise<void> {
+  if (await exists(join(confdir, 'pubring.kbx'))) return;
+  for (const name of ['secring.gpg', 'pubring.gpg']) {
+    if (!(await exists(join(confdir, name)))) continue;
+    throw failure(
+      'conflict',
+      `${confdir} is the original product's: its keys are in ${name}, in the form of GnuPG 1.x`,
+      'move it away, and give its backup to ktadmin restore --unsigned (see MIGRATION in ktadmin(8))',
+    );
+  }
 }
 
 /** Makes a directory for the account where it is missing; one that is another's, or open to others, is refused. */
