@@ -52,6 +52,11 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
     () => import('./commands/orgtool/remove.ts'),
   ],
   ['backup', 'write a backup set', () => import('./commands/backup.ts')],
+  [
+    'backup verify',
+    'check a backup set: whole, authentic, complete',
+    () => import('./commands/backup/verify.ts'),
+  ],
   ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['config', 'keytrustee.conf'],

@@ -84,7 +84,9 @@ export async function writeReceipt(
   return path;
 }
 
-async function readSmallFile(path: string): Promise<string | undefined> {
+/** The receipt of a set as it lies, with its signature; undefined where there is none. */
+export async function readSignedReceipt(set: string): Promise<string | undefined> {
+  const path = receiptPath(set);
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
@@ -106,8 +108,12 @@ async function readSmallFile(path: string): Promise<string | undefined> {
  * is still the same, is for the caller to compare.
  */
 export async function readReceiptWith(call: KeyringCall, set: string): Promise<Receipt | undefined> {
-  const signed = await readSmallFile(receiptPath(set));
-  if (signed === undefined) return undefined;
+  const signed = await readSignedReceipt(set);
+  return signed === undefined ? undefined : checkReceipt(call, set, signed);
+}
+
+/** The same of a receipt that has been read. */
+export async function checkReceipt(call: KeyringCall, set: string, signed: string): Promise<Receipt> {
   const { text, signer } = await verifyClearSignedWith(call, signed);
   const receipt = parseReceipt(text);
   if (bareFingerprint(receipt.fingerprint) !== signer)

@@ -24,6 +24,8 @@ export const environment = {
   pgBindir: nonEmpty('PG_BINDIR'),
   gnupgHome: nonEmpty('GNUPGHOME'),
   home: nonEmpty('HOME'),
+  /** Where large files without a name lie; not /tmp, which is memory on many machines. */
+  scratch: nonEmpty('TMPDIR') ?? '/var/tmp',
   path: nonEmpty('PATH') ?? '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
   timezone: nonEmpty('TZ'),
   term: nonEmpty('TERM'),

@@ -85,10 +85,15 @@ export async function makePrivateDirectory(
 /** A disk with less than this is full, whatever a program that failed on it says; bytes. */
 const NO_SPACE = 64 * 1024;
 
+/** The bytes that this account can still write on the disk that a directory lies on. */
+export async function freeSpace(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}
+
 /** Whether the disk that a directory lies on has no space left for this account. */
 export async function isDiskFull(directory: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize < NO_SPACE;
+  return (await freeSpace(directory)) < NO_SPACE;
 }
 
 /** Removes a directory and what is in it, also where a child that is being ended still writes its last files there. */

@@ -86,3 +86,10 @@ export async function ownerOf(
   refuseOpenDirectory(directory, stats);
   return owner ?? currentAccount();
 }
+
+/** The account for which root gives up its rights where that serves safety alone: the owner of a server, where there is one. */
+export async function lesserAccount(directory: string): Promise<Account | undefined> {
+  const stats = await lstatOrNothing(directory).catch(() => undefined);
+  if (!isRoot() || stats?.isDirectory() !== true || stats.uid === 0) return undefined;
+  return findAccount(stats.uid);
+}

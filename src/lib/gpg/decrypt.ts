@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { failure } from '../core/errors.ts';
+import { failure, KeyTrusteeError } from '../core/errors.ts';
 import { run } from '../core/process.ts';
 
 /** How the recipient's own GnuPG is to be asked. */
@@ -11,6 +11,20 @@ export interface DecryptOptions {
   passphrase: FileHandle | undefined;
   /** Whether a person can be asked by pinentry. */
   interactive: boolean;
+}
+
+/** The recipient's key is not here, or could not be unlocked: which says nothing about the file. */
+export class KeyNotAtHand extends KeyTrusteeError {
+  constructor(message: string, hint: string) {
+    super('untrusted', message, hint);
+  }
+}
+
+/** The passphrase that was given is not the key's: which says nothing about the file either. */
+export class WrongPassphrase extends KeyTrusteeError {
+  constructor(path: string) {
+    super('untrusted', `${path}: wrong passphrase for the recipient's key`);
+  }
 }
 
 /**
@@ -55,18 +69,16 @@ function explain(path: string, stderr: string, withPassphrase: boolean): Error {
   const hasKey = /^\[GNUPG:\] KEY_CONSIDERED /m.test(stderr);
   const noKey = /No secret key/i.test(stderr);
   if (/BAD_PASSPHRASE|Bad passphrase/i.test(stderr) || (noKey && hasKey && withPassphrase)) {
-    return failure('untrusted', `${path}: wrong passphrase for the recipient's key`);
+    return new WrongPassphrase(path);
   }
   if (NOT_ASKED.test(stderr) || (noKey && hasKey)) {
-    return failure(
-      'untrusted',
+    return new KeyNotAtHand(
       `${path}: the recipient's key is protected and no passphrase was given`,
       'run it on a terminal, or give --passphrase-file F',
     );
   }
   if (noKey) {
-    return failure(
-      'untrusted',
+    return new KeyNotAtHand(
       `${path}: none of the recipients' secret keys is here (${recipients.join(', ')})`,
       'run it as the recipient, or give --gnupg-home DIR',
     );

@@ -1,5 +1,5 @@
 import { option } from './command.ts';
-import { path } from './values.ts';
+import { fingerprint, path } from './values.ts';
 
 /** `--pg-rootdir`, of every `db` command. */
 export const pgRootdir = option(
@@ -7,3 +7,18 @@ export const pgRootdir = option(
   'where the cluster lies (default: what keytrustee.conf says)',
   path,
 );
+
+/** How a set is opened, and whose it must be. */
+export const opening = {
+  gnupgHome: option('--gnupg-home <dir>', 'GnuPG home of the recipient (default: that of the caller)', path),
+  passphraseFile: option(
+    '--passphrase-file <file>',
+    'file whose first line is the passphrase of that key',
+    path,
+  ),
+  fingerprint: option(
+    '--fingerprint <fingerprint>',
+    'the server that must have signed it (default: the one of this host)',
+    fingerprint,
+  ),
+};

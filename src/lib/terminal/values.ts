@@ -48,3 +48,17 @@ export function recipient(text: string): string {
   if (text.trim() === '') throw failure('usage', 'an empty recipient');
   return text;
 }
+
+/** The 40 hex digits of an OpenPGP fingerprint, also as `4096R/…` or in groups. */
+export function fingerprint(text: string): string {
+  const digits = text
+    .replace(/^[0-9]+R\//, '')
+    .replaceAll(/\s/g, '')
+    .toUpperCase();
+  if (/^[0-9A-F]{40}$/.test(digits)) return digits;
+  throw failure(
+    'usage',
+    `${quote(text)} is not a fingerprint of 40 hex digits`,
+    'ktadmin config show has it',
+  );
+}

@@ -83,12 +83,19 @@ async function checkDump(handle: FileHandle, dump: FoundMember): Promise<void> {
   if (!dumpIsComplete(end)) throw untrusted('the database dump in it is not complete');
 }
 
+/** Told of each part of the check that held, in this order; with the second, what the server says of the set. */
+export type Passed = (check: 'archive' | 'manifest' | 'members' | 'dump', manifest?: Manifest) => void;
+
 /**
  * Reads a set and checks all of it: the last member is the manifest, signed by the server it names; every member is there
  * once, as the manifest says, and there is no other. Nothing has reached psql or a directory before this returns.
  */
-export async function readContents(handle: FileHandle): Promise<SetContents> {
+export async function readContents(
+  handle: FileHandle,
+  passed: Passed = () => undefined,
+): Promise<SetContents> {
   const members = await readMembers(handle);
+  passed('archive');
   const last = members.pop();
   if (last === undefined || !last.path.endsWith(MANIFEST_ENDING)) {
     throw failure(
@@ -101,6 +108,7 @@ export async function readContents(handle: FileHandle): Promise<SetContents> {
     members,
     (await readSmallMember(handle, last)).toString('utf8'),
   );
+  passed('manifest', manifest);
   await checkMembers(handle, members, manifest);
   const root = manifest.confdir.replace(/^\/+/, '');
   const confdir = new Map<string, FoundMember>();
@@ -113,7 +121,9 @@ export async function readContents(handle: FileHandle): Promise<SetContents> {
   const dump = members.find((member) => member.path === manifest.database.member);
   const file = confdir.get('keytrustee.conf');
   if (dump === undefined || file === undefined) throw untrusted('it lacks the database or keytrustee.conf');
+  passed('members');
   await checkDump(handle, dump);
+  passed('dump');
   const text = (await readSmallMember(handle, file)).toString('utf8');
   const configuration = parseConfiguration(
     'keytrustee.conf',

@@ -38,28 +38,54 @@ async function kindOf(path: string, handle: FileHandle): Promise<'clear' | 'encr
   );
 }
 
-/**
- * Opens a backup set and returns its archive in clear as an open file without a name in the directory `near`, so that
- * nothing of it stays on the disk. It is decrypted by whoever called the program, whose key it is.
- */
-export async function openSet(path: string, near: string, options: DecryptOptions): Promise<FileHandle> {
+/** A file that looks like a set, and of which kind it is. */
+export interface SetFile {
+  handle: FileHandle;
+  kind: 'clear' | 'encrypted';
+}
+
+/** Opens a file that looks like a backup set; anything else is refused. */
+export async function openSetFile(path: string): Promise<SetFile> {
   if (path.endsWith('.part'))
     throw failure('untrusted', `${path} is an unfinished backup set`, 'use a set without .part');
   // A FIFO would keep an ordinary open waiting for ever.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const kind = await kindOf(path, handle);
-    const clear = await openUnnamed(near);
-    try {
-      if (kind === 'clear') return await putAside(handle, clear);
-      await decryptFile(path, clear, options);
-      if (await looksLikeTar(clear)) return clear;
-      throw failure('untrusted', `${path} holds no backup set`, 'use another file');
-    } catch (error) {
-      await clear.close();
-      throw error;
-    }
-  } finally {
+    return { handle, kind: await kindOf(path, handle) };
+  } catch (error) {
     await handle.close();
+    throw error;
+  }
+}
+
+/** The archive of a set in clear, as `openSet` gives it. */
+export async function clearArchive(
+  path: string,
+  { handle, kind }: SetFile,
+  near: string,
+  options: DecryptOptions,
+): Promise<FileHandle> {
+  const clear = await openUnnamed(near);
+  try {
+    if (kind === 'clear') return await putAside(handle, clear);
+    await decryptFile(path, clear, options);
+    if (await looksLikeTar(clear)) return clear;
+    throw failure('untrusted', `${path} holds no backup set`, 'use another file');
+  } catch (error) {
+    await clear.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a backup set and returns its archive in clear as an open file without a name in the directory `near`, so that
+ * nothing of it stays on the disk. It is decrypted by whoever called the program, whose key it is.
+ */
+export async function openSet(path: string, near: string, options: DecryptOptions): Promise<FileHandle> {
+  const file = await openSetFile(path);
+  try {
+    return await clearArchive(path, file, near, options);
+  } finally {
+    await file.handle.close();
   }
 }

@@ -1,0 +1,117 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { failure, KeyTrusteeError } from '../../core/errors.ts';
+import { freeSpace } from '../../core/files.ts';
+import type { Reporter } from '../../core/reporter.ts';
+import { readContainer } from '../../gpg/container.ts';
+import { KeyNotAtHand, WrongPassphrase } from '../../gpg/decrypt.ts';
+import { clearArchive, openSetFile, type SetFile } from '../restore/open-set.ts';
+import type { RestoreSource } from '../restore/source.ts';
+import { type Findings, failed, notChecked, ok } from './checks.ts';
+import { type FoundReceipt, findReceipt } from './receipt.ts';
+
+/** What was found as the caller, before the work may become another account; the archive where it could be had. */
+export interface Inspection {
+  findings: Findings;
+  receipt: FoundReceipt | undefined;
+  archive: FileHandle | undefined;
+}
+
+const reasonOf = (error: KeyTrusteeError, file: string) => error.message.replace(`${file}: `, '');
+
+/** Makes a finding of an error that speaks of the set; any other goes on its way. */
+function findingOf(error: unknown, file: string) {
+  if (error instanceof KeyNotAtHand) return notChecked(reasonOf(error, file));
+  if (!(error instanceof KeyTrusteeError) || error instanceof WrongPassphrase) throw error;
+  if (error.code !== 'untrusted') throw error;
+  return failed(reasonOf(error, file));
+}
+
+async function checkSpace(directory: string, size: number): Promise<void> {
+  const free = await freeSpace(directory);
+  if (free >= size) return;
+  throw failure(
+    'failed',
+    `${directory} has ${free} bytes of free space, and the set needs ${size}`,
+    'name a directory with more: TMPDIR=DIR',
+  );
+}
+
+async function decrypt(file: SetFile, source: RestoreSource, reporter: Reporter): Promise<FileHandle> {
+  const passphrase = source.passphraseFile === undefined ? undefined : await open(source.passphraseFile, 'r');
+  try {
+    const work = () => clearArchive(source.file, file, source.near, { ...source, passphrase });
+    // A spinner would be drawn over the question for a passphrase.
+    return source.interactive && passphrase === undefined
+      ? await work()
+      : await reporter.step('decrypting', work);
+  } finally {
+    await passphrase?.close();
+  }
+}
+
+/** The outside of an encrypted set, and its inside as far as the key is at hand. */
+async function openEncrypted(file: SetFile, source: RestoreSource, reporter: Reporter) {
+  const findings: Findings = {};
+  let archive: FileHandle | undefined;
+  try {
+    findings.container = ok(`encrypted to ${(await readContainer(file.handle)).join(', ')}`);
+  } catch (error) {
+    return { findings: { container: findingOf(error, source.file) }, archive };
+  }
+  try {
+    archive = await decrypt(file, source, reporter);
+    findings.decryption = ok('whole, by its integrity code');
+  } catch (error) {
+    findings.decryption = findingOf(error, source.file);
+  }
+  return { findings, archive };
+}
+
+async function openFile(file: SetFile, source: RestoreSource, reporter: Reporter) {
+  if (file.kind === 'encrypted') return openEncrypted(file, source, reporter);
+  const clear = notChecked('the set is not encrypted');
+  return {
+    findings: { container: clear, decryption: clear },
+    archive: await decrypt(file, source, reporter),
+  };
+}
+
+async function inspectFile(
+  file: SetFile,
+  source: RestoreSource,
+  keyrings: string[],
+  reporter: Reporter,
+): Promise<Inspection> {
+  const { size } = await file.handle.stat();
+  await checkSpace(source.near, size);
+  const form = ok(`${file.kind}, ${size} bytes`);
+  try {
+    const receipt = await findReceipt(source.file, file.handle, keyrings);
+    const { findings, archive } = await openFile(file, source, reporter);
+    return { findings: { form, ...findings }, receipt, archive };
+  } catch (error) {
+    if (!(error instanceof KeyTrusteeError) || error.code !== 'untrusted') throw error;
+    if (error instanceof WrongPassphrase) throw error;
+    return { findings: { form, receipt: failed(error.message) }, receipt: undefined, archive: undefined };
+  }
+}
+
+/** Looks at a set from outside and decrypts it, as the caller. A receipt's key may be in any of these keyrings. */
+export async function inspectSet(
+  source: RestoreSource,
+  keyrings: string[],
+  reporter: Reporter,
+): Promise<Inspection> {
+  let file: SetFile;
+  try {
+    file = await openSetFile(source.file);
+  } catch (error) {
+    if (!(error instanceof KeyTrusteeError)) throw error;
+    return { findings: { form: failed(error.message) }, receipt: undefined, archive: undefined };
+  }
+  try {
+    return await inspectFile(file, source, keyrings, reporter);
+  } finally {
+    await file.handle.close();
+  }
+}
