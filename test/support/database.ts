@@ -8,7 +8,10 @@ import { isRoot, type TestServer, world } from './sandbox.ts';
  * Lends a connection to a test server's database. Its socket admits the service account alone, so that root takes that
  * account's identity for the connection and gives it back afterwards.
  */
-async function onDatabase<T>(server: TestServer, work: (database: Database) => Promise<T>): Promise<T> {
+export async function onDatabase<T>(
+  server: TestServer,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
   await load('pg');
   if (isRoot) {
     process.setegid?.(world.account.gid);
