@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT, environment } from '../lib/core/config.ts';
 import { exists } from '../lib/core/files.ts';
 import { receiveHandover } from '../lib/core/handover.ts';
+import { refuseUnfinished } from '../lib/core/unfinished.ts';
 import { initialize } from '../lib/setup/initialize.ts';
 import { prepareServer } from '../lib/setup/owner.ts';
 import { planServer } from '../lib/setup/request.ts';
@@ -43,6 +44,7 @@ export default bareCommand({
   async run(values, { globals, terminal }) {
     const { confdir } = globals;
     const { user, ...typed } = values;
+    await refuseUnfinished(confdir);
     const isNew = !(await exists(confdirFiles(confdir).configuration).catch(() => true));
     const isUnnamed = isNew && typed.externalAddress === undefined;
     const handed = await receiveHandover();

@@ -1,12 +1,15 @@
 import { dirname } from 'node:path';
 import { checkParent, planRestore } from '../lib/backups/restore/plan.ts';
-import { restoreSet } from '../lib/backups/restore/restore.ts';
+import { restoreSet, resultOf } from '../lib/backups/restore/restore.ts';
+import { isOfSet } from '../lib/backups/restore/settle.ts';
 import { withRestoreSource } from '../lib/backups/restore/source.ts';
 import { currentAccount, isRoot } from '../lib/core/account.ts';
 import { environment } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
 import { HANDED_FILE, receiveHandover } from '../lib/core/handover.ts';
 import { ownerOf } from '../lib/core/ownership.ts';
+import { reached } from '../lib/core/steps.ts';
+import { refuseUnfinished } from '../lib/core/unfinished.ts';
 import { bareCommand, flag, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
 import { describeOnlyResult, parseOnly } from '../lib/terminal/only.ts';
@@ -14,12 +17,19 @@ import { confirm } from '../lib/terminal/prompts.ts';
 import { describePlan, describeResult } from '../lib/terminal/restore.ts';
 import { restoreParts } from '../lib/terminal/restore-only.ts';
 import { prepareRestoreOwner } from '../lib/terminal/restore-owner.ts';
+import { finishRestore, settle } from '../lib/terminal/restore-settle.ts';
 import { sudoLine } from '../lib/terminal/sudo.ts';
 import { path } from '../lib/terminal/values.ts';
 
+function setFile([file]: string[]): string {
+  if (file === undefined)
+    throw failure('usage', 'missing <file>', 'ktadmin restore --help shows how it is used');
+  return path(file);
+}
+
 /** `restore`: puts a backup set back, all of it or nothing. */
 export default bareCommand({
-  words: '<file>',
+  words: '[file]',
   options: {
     yes: flag('--yes', 'do not ask'),
     only: option(
@@ -29,6 +39,7 @@ export default bareCommand({
     ).repeatable(),
     dryRun: flag('--dry-run', 'show what --only would do and change nothing'),
     force: flag('--force', 'replace this server even by the set of another'),
+    finish: flag('--finish', 'complete a restore that was cut off while old and new were exchanged'),
     gnupgHome: option(
       '--gnupg-home <dir>',
       'GnuPG home of the recipient (default: that of the caller)',
@@ -46,11 +57,13 @@ export default bareCommand({
   },
   examples: ['ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg'],
   async run(values, { globals, terminal, args }) {
-    const handed = await receiveHandover();
-    const file = handed === undefined ? path(args[0] ?? '') : HANDED_FILE;
     const { confdir } = globals;
+    if (values.finish) return finishRestore(confdir, values.user, terminal);
+    const handed = await receiveHandover();
+    const file = handed === undefined ? setFile(args) : HANDED_FILE;
     const whole = values.only.length === 0;
     if (whole && values.dryRun) throw failure('usage', '--dry-run needs --only');
+    if (!whole) await refuseUnfinished(confdir);
     const account = await (whole
       ? prepareRestoreOwner(confdir, values.user, terminal)
       : ownerOf(confdir, sudoLine));
@@ -68,6 +81,9 @@ export default bareCommand({
       await become(account, terminal, { file: archive.fd });
       const contents = await read();
       if (!whole) return restoreParts(contents, values, { confdir, account, terminal });
+      reached('restore-verified');
+      const settled = await settle(confdir, 'finish', account, terminal);
+      if (settled !== undefined && isOfSet(settled, contents.manifest)) return resultOf(settled, confdir);
       const plan = await planRestore(contents, confdir, values.force);
       terminal.notice(describePlan(plan));
       if (!values.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
@@ -75,6 +91,8 @@ export default bareCommand({
       return restoreSet(contents, plan, account, terminal);
     });
   },
-  print: (result, terminal) =>
-    terminal.write('disabled' in result ? describeOnlyResult(result) : describeResult(result)),
+  print: (result, terminal) => {
+    if (result === undefined) return undefined;
+    return terminal.write('disabled' in result ? describeOnlyResult(result) : describeResult(result));
+  },
 });

@@ -3,10 +3,8 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { smallDisk } from '../support/disk.ts';
-import { fakePath, fakePostgres, marker, processesWith, realBindir } from '../support/faults.ts';
+import { fakePath, fakePostgres, marker, processesWith } from '../support/faults.ts';
 import {
-  asAccount,
-  checksums,
   isRoot,
   type Outcome,
   ownedDirectory,
@@ -20,6 +18,7 @@ import {
   world,
 } from '../support/sandbox.ts';
 import { backup } from '../support/sets.ts';
+import { stateOf } from '../support/state.ts';
 
 interface Place {
   server: TestServer;
@@ -48,23 +47,6 @@ const restore = async ({ server, set }: Place, options: RunOptions = {}) =>
 
 const held = (scratch: string, then: string) =>
   `touch ${scratch}/held; while [ -d ${scratch} ] && [ ! -e ${scratch}/go ]; do sleep 0.05; done; ${then}`;
-
-/** All that a restore could change: files, the database's content, databases by name, names beside the directory. */
-async function state(server: TestServer) {
-  const bin = await realBindir();
-  const dump = await asAccount(join(bin, 'pg_dump'), [
-    ...['-h', join(server.pgRootdir, 'run'), '-p', String(server.port), '-U', 'keytrustee', 'keytrustee'],
-  ]);
-  if (dump.status !== 0) throw new Error(dump.stderr);
-  return {
-    files: await checksums(server.confdir),
-    beside: await readdir(server.directory),
-    dump: dump.stdout.replace(/^\\(?:un)?restrict .*$/gm, ''),
-    databases: await server.query(
-      "select string_agg(datname || datallowconn, ' ' order by datname) from pg_database",
-    ),
-  };
-}
 
 /** A gpg that fails when it signs for the nth time: the first trial is of the staged directory, the second after the swap. */
 const failingSignature = (scratch: string, nth: number, then: string) =>
@@ -117,7 +99,7 @@ const FAULTS: [string, (scratch: string) => Promise<Record<string, string>>, Reg
 
 test.each(FAULTS)('when %s, what was there comes back', async (_, fault, stderr) => {
   const all = await place();
-  const before = await state(all.server);
+  const before = await stateOf(all.server);
   const term = marker();
   const env = { ...(await fault(all.scratch)), TERM: term };
   expect(await restore(all, { env })).toEqual({
@@ -125,7 +107,7 @@ test.each(FAULTS)('when %s, what was there comes back', async (_, fault, stderr)
     stdout: '',
     stderr: expect.stringMatching(stderr) as string,
   });
-  expect(await state(all.server)).toEqual(before);
+  expect(await stateOf(all.server)).toEqual(before);
   expect(await processesWith(term)).toEqual([]);
   expect((await restore(all)).status).toBe(0);
 });
@@ -186,7 +168,7 @@ const MOMENTS: [string, Fault][] = [
 
 test.each(MOMENTS)('a signal %s leaves the old state and nothing else', async (_, fault) => {
   const all = await place();
-  const before = await state(all.server);
+  const before = await stateOf(all.server);
   const env = await fault(all.scratch);
   for (const [signal, status] of [
     ['SIGINT', 130],
@@ -207,7 +189,7 @@ test.each(MOMENTS)('a signal %s leaves the old state and nothing else', async (_
       stderr: `ktadmin: error: interrupted by ${signal}\n`,
     });
     await until(async () => (await processesWith(term)).length === 0, 'no child is left');
-    expect(await state(all.server)).toEqual(before);
+    expect(await stateOf(all.server)).toEqual(before);
   }
 });
 
@@ -216,7 +198,7 @@ test.each(MOMENTS)(
   async (_, fault) => {
     const all = await place();
     const { server, scratch } = all;
-    const before = await state(server);
+    const before = await stateOf(server);
     const term = marker();
     let pid = 0;
     const running = restore(all, {
@@ -227,24 +209,25 @@ test.each(MOMENTS)(
     process.kill(pid, 'SIGKILL');
     await writeFile(join(scratch, 'go'), '');
     await running;
-    const after = await state(server);
+    const after = await stateOf(server);
     const names = (list: string) => Object.keys(JSON.parse(list) as object).toSorted();
-    const organizations = names((await server.orgtool(['list'])).stdout);
-    // A directory that was swapped in is the set's, which was made before there was a sequence.
-    const isNew = !existsSync(join(server.confdir, 'backup.sequence'));
-    expect(organizations).toEqual(isNew ? ['prod'] : ['later', 'prod']);
-    if (!isNew) expect([after.files, after.dump]).toEqual([before.files, before.dump]);
     const left = after.beside.filter((name) => !before.beside.includes(name));
-    expect(
-      left.every((name) => /^\.keytrustee\.(?:restoring|before)-/.test(name)),
-      left.join(),
-    ).toBe(true);
+    if (left.includes('.keytrustee.exchange.json')) {
+      // Old and new were being exchanged: restore-crash.test.ts tries every instant of it.
+      expect((await server.orgtool(['list'])).status).toBe(3);
+    } else {
+      expect([after.files, after.dump]).toEqual([before.files, before.dump]);
+      expect(
+        left.every((name) => name.startsWith('.keytrustee.restoring-')),
+        left.join(),
+      ).toBe(true);
+    }
     let again = await restore(all);
     await until(async () => {
       if (again.status === 75) again = await restore(all);
       return again.status !== 75;
     }, 'PostgreSQL has freed the lock of the dead run');
-    expect(again).toMatchObject({ status: 0, stderr: '' });
+    expect(again.status).toBe(0);
     expect(names((await server.orgtool(['list'])).stdout)).toEqual(['prod']);
     expect((await readdir(server.directory)).filter((name) => name.includes('restoring'))).toEqual([]);
     expect(await server.query("select count(*) from pg_database where datname like 'keytrustee_new_%'")).toBe(
@@ -274,7 +257,7 @@ test('a second restore, while one runs, ends at once with 75', async () => {
 test('defect: a signal during the way back left the new database with the old directory', async () => {
   const all = await place();
   const { server, scratch } = all;
-  const before = await state(server);
+  const before = await stateOf(server);
   const env = {
     PATH: await fakePath(scratch, { gpg: failingSignature(scratch, 2, held(scratch, 'exit 2')) }),
   };
@@ -311,7 +294,7 @@ test('defect: a signal during the way back left the new database with the old di
     stdout: '',
     stderr: 'ktadmin: error: interrupted by SIGTERM\n',
   });
-  expect(await state(server)).toEqual(before);
+  expect(await stateOf(server)).toEqual(before);
 });
 
 test.skipIf(!isRoot)('on a full disk the old state stays (needs root: mounts a file system)', async () => {
@@ -328,7 +311,7 @@ test.skipIf(!isRoot)('on a full disk the old state stays (needs root: mounts a f
   expect(bound.status, bound.stderr).toBe(0);
   try {
     expect((await server.ktadmin(['db', 'start'])).status).toBe(0);
-    const before = await state(server);
+    const before = await stateOf(server);
     for (const leave of [0, 300_000]) {
       await disk.fill(leave);
       const failed = await restore({ server, set: safe, scratch: '' });
@@ -337,7 +320,7 @@ test.skipIf(!isRoot)('on a full disk the old state stays (needs root: mounts a f
       expect(failed.stderr).toContain('ktadmin: hint: free some space and run the command again\n');
       await disk.free();
       await server.ktadmin(['db', 'start']);
-      expect(await state(server)).toEqual(before);
+      expect(await stateOf(server)).toEqual(before);
     }
     expect((await restore({ server, set: safe, scratch: '' })).status).toBe(0);
   } finally {

@@ -75,7 +75,7 @@ test('required options stand in the usage line', async () => {
   expect(await help(['orgtool', 'add'])).toMatch(
     /^Usage: ktadmin orgtool add -n <name> -c <emails> \[options\]\n/,
   );
-  expect(await help(['restore'])).toMatch(/^Usage: ktadmin restore \[options\] <file>\n/);
+  expect(await help(['restore'])).toMatch(/^Usage: ktadmin restore \[options\] \[file\]\n/);
 });
 
 const EXAMPLES = await Promise.all(

@@ -1,3 +1,4 @@
+import { refuseUnfinished } from '../../lib/core/unfinished.ts';
 import { restartCurrent } from '../../lib/database/start.ts';
 import { openCluster } from '../../lib/terminal/cluster.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
@@ -9,7 +10,7 @@ export default bareCommand({
   options: { pgRootdir },
   examples: ['ktadmin db restart'],
   async run(values, context) {
-    const { cluster, account } = await openCluster(values.pgRootdir, context);
+    const { cluster, account } = await openCluster(values.pgRootdir, context, refuseUnfinished);
     const restart = () => restartCurrent(cluster, account);
     const { migrations } = await context.terminal.step('restarting PostgreSQL', restart);
     for (const name of migrations) context.terminal.notice(`applied migration ${name}`);

@@ -1,3 +1,4 @@
+import { refuseUnfinished } from '../../lib/core/unfinished.ts';
 import { waitForServer } from '../../lib/database/foreground.ts';
 import { startCurrent } from '../../lib/database/start.ts';
 import { openCluster } from '../../lib/terminal/cluster.ts';
@@ -18,7 +19,7 @@ export default bareCommand({
   examples: ['ktadmin db start', 'ktadmin db --start --pg-rootdir /var/lib/keytrustee/db --background'],
   async run(values, context) {
     const { terminal } = context;
-    const { cluster, account } = await openCluster(values.pgRootdir, context);
+    const { cluster, account } = await openCluster(values.pgRootdir, context, refuseUnfinished);
     const start = () => startCurrent(cluster, account);
     const { server, migrations } = await terminal.step('starting PostgreSQL', start);
     for (const name of migrations) terminal.notice(`applied migration ${name}`);

@@ -14,10 +14,15 @@ export interface OpenedCluster {
 
 /**
  * Finds the cluster: by `--pg-rootdir` alone, as existing automation names it, else by the configuration directory. The
- * cluster's own settings name its port.
+ * cluster's own settings name its port. `judge` may refuse a configuration directory.
  */
-export async function openCluster(pgRootdir: string | undefined, context: Context): Promise<OpenedCluster> {
+export async function openCluster(
+  pgRootdir: string | undefined,
+  context: Context,
+  judge?: (confdir: string) => Promise<void>,
+): Promise<OpenedCluster> {
   const { globals, terminal } = context;
+  if (pgRootdir === undefined) await judge?.(globals.confdir);
   const account = await (pgRootdir === undefined
     ? ownerOf(globals.confdir, sudoLine)
     : ownerOf(pgRootdir, sudoLine, `ktadmin init --pg-rootdir ${pgRootdir}`));

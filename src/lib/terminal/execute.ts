@@ -4,6 +4,7 @@ import { continueInAnotherProcess, type Handover, receiveHandover } from '../cor
 import type { Library } from '../core/lazy.ts';
 import { ownerOf } from '../core/ownership.ts';
 import { canDropPrivileges, dropPrivileges } from '../core/privileges.ts';
+import { refuseUnfinished } from '../core/unfinished.ts';
 import type { Command, Context } from './command.ts';
 import { sudoLine } from './sudo.ts';
 import { hasColor, type Terminal } from './terminal.ts';
@@ -34,6 +35,7 @@ async function runOnServer(command: Command, values: never, context: Context): P
   if (command.run.needs !== 'settings') return undefined;
   const { confdir } = context.globals;
   const { terminal } = context;
+  await refuseUnfinished(confdir);
   const account = await ownerOf(confdir, sudoLine);
   const handed = await receiveHandover();
   const prepare = () => command.asCaller?.(values, { account, confdir, terminal });

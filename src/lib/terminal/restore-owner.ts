@@ -1,24 +1,51 @@
-import { dirname } from 'node:path';
-import type { Account } from '../core/account.ts';
+import type { Stats } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type Account, findAccount, isRoot } from '../core/account.ts';
 import { environment } from '../core/config.ts';
 import { makePrivateDirectory } from '../core/files.ts';
+import { exchangeJournal } from '../core/unfinished.ts';
 import { chooseOwner } from '../setup/owner.ts';
 import { sudoLine } from './sudo.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The account that a restored server will belong to; makes the directory above the configuration where it is missing. */
+/** Whose server it was, where the configuration directory is missing and something of an earlier restore lies beside it. */
+async function formerOwner(confdir: string): Promise<string | undefined> {
+  if (!isRoot()) return undefined;
+  const beside = await readdir(dirname(confdir)).catch(() => []);
+  const kept = beside.filter((name) => name.startsWith(`${basename(confdir)}.before-`)).toSorted();
+  for (const path of [
+    exchangeJournal(confdir),
+    ...kept.reverse().map((name) => join(dirname(confdir), name)),
+  ]) {
+    const stats: Stats | undefined = await lstat(path).catch(() => undefined);
+    const account = stats === undefined || stats.uid === 0 ? undefined : await findAccount(stats.uid);
+    if (account !== undefined) return account.name;
+  }
+  return undefined;
+}
+
+/** The account that a restored server will belong to. */
+export async function chooseRestoreOwner(
+  confdir: string,
+  user: string | undefined,
+  terminal: Terminal,
+): Promise<Account> {
+  return chooseOwner(confdir, {
+    name: user,
+    fallback: (await formerOwner(confdir)) ?? environment.account,
+    sudoLine,
+    notice: (text) => terminal.notice(text),
+  });
+}
+
+/** The same; makes the directory above the configuration where it is missing. */
 export async function prepareRestoreOwner(
   confdir: string,
   user: string | undefined,
   terminal: Terminal,
 ): Promise<Account> {
-  const notice = (text: string) => terminal.notice(text);
-  const account = await chooseOwner(confdir, {
-    name: user,
-    fallback: environment.account,
-    sudoLine,
-    notice,
-  });
+  const account = await chooseRestoreOwner(confdir, user, terminal);
   await makePrivateDirectory(dirname(confdir), account);
   return account;
 }

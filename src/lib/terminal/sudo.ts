@@ -1,13 +1,10 @@
 import { basename } from 'node:path';
 import { environment } from '../core/config.ts';
+import { shellWord } from '../core/quote.ts';
 
 /** An option whose value is a secret: by itself, or with the value behind it, also after other letters (`-qsCODE`). */
 const SECRET_OPTION = /^(?:-q*s|--secret)$/;
 const SECRET_WITH_VALUE = /^(-q*s|--secret=).+$/s;
-
-function quote(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
 
 /** Where the environment named the configuration, the line must: sudo drops the environment. */
 function confdirWords(words: string[]): string[] {
@@ -22,6 +19,6 @@ export function sudoLine(account: string): string {
     return word.replace(SECRET_WITH_VALUE, '$1CODE');
   });
   const program = basename(process.argv[1] ?? 'ktadmin').replace(/\.js$/, '');
-  const user = account === 'root' ? 'sudo' : `sudo -u ${quote(account)}`;
-  return [user, program, ...[...confdirWords(words), ...words].map(quote)].join(' ');
+  const user = account === 'root' ? 'sudo' : `sudo -u ${shellWord(account)}`;
+  return [user, program, ...[...confdirWords(words), ...words].map(shellWord)].join(' ');
 }

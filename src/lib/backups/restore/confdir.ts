@@ -1,9 +1,9 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { readMember } from '../../archive/read.ts';
 import { confdirFiles } from '../../core/config.ts';
 import { failure } from '../../core/errors.ts';
-import { createExclusively, exists, syncDirectory, writeAll } from '../../core/files.ts';
+import { createExclusively, syncDirectory, writeAll } from '../../core/files.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import { clearSign, verifyClearSigned } from '../../gpg/signature.ts';
@@ -46,29 +46,4 @@ export async function checkServerKey(confdir: string, qualified: string): Promis
   const { signer } = await verifyClearSigned(keyring, await clearSign(keyring, fingerprint, 'restored\n'));
   if (signer !== fingerprint)
     throw failure('untrusted', `the server's key in the set is ${signer}, not ${fingerprint}`);
-}
-
-/** The way back of a swap that was made: puts the former state in its place again. */
-export type Undo = () => Promise<void>;
-
-/** Puts a new directory in the place of the former one, which is kept under another name; a missing one is no obstacle. */
-export async function swapDirectory(staged: string, place: string, kept: string): Promise<Undo> {
-  const parent = dirname(place);
-  const hadFormer = await exists(place);
-  if (hadFormer) await rename(place, kept);
-  const putBack = async () => {
-    if (hadFormer) await rename(kept, place);
-    await syncDirectory(parent);
-  };
-  try {
-    await rename(staged, place);
-    await syncDirectory(parent);
-  } catch (error) {
-    await putBack();
-    throw error;
-  }
-  return async () => {
-    await rm(place, { recursive: true, force: true });
-    await putBack();
-  };
 }

@@ -3,6 +3,7 @@ import { readMember } from '../../archive/read.ts';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
 import { childFailure } from '../../core/process.ts';
+import { reached } from '../../core/steps.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { countRows, loadIntoDatabase } from '../../database/dump.ts';
@@ -49,6 +50,7 @@ export async function loadDatabase(
   contents: SetContents,
 ): Promise<void> {
   await withDatabase(cluster, (database) => createDatabase(database, name), MAINTENANCE);
+  reached('restore-created');
   try {
     await load(cluster, account, name, contents);
     await checkRows(cluster, name, contents);

@@ -1,7 +1,6 @@
 import { errorCode } from '../../core/errors.ts';
 import { type Cluster, DATABASE } from '../../database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../../database/connection.ts';
-import type { Undo } from './confdir.ts';
 
 /** The database that one is connected to while others are renamed. */
 export const MAINTENANCE = 'postgres';
@@ -65,30 +64,37 @@ async function exchangePatiently(database: Database, from: string, aside: string
   }
 }
 
-/** What a swap did: whether there was a former database, which is kept, and how to go back. */
-export interface Swap {
-  kept: boolean;
-  undo: Undo;
+/** The names of all databases of a cluster. */
+export async function databaseNames(cluster: Cluster): Promise<string[]> {
+  const list = async (database: Database) => {
+    const { rows } = await database.query<{ datname: string }>(
+      'select datname from pg_database order by datname collate "C"',
+    );
+    return rows.map(({ datname }) => datname);
+  };
+  return withDatabase(cluster, list, MAINTENANCE, { cleanUp: true });
 }
 
 /**
- * Puts a loaded database in the place of the server's. The former one is kept under another name, and nobody can
- * connect to it. It is not interrupted in the middle; neither is its way back.
+ * Puts the database `from` in the place of the server's. The one that is there gets the name `aside`, and nobody can
+ * connect to it. It is not interrupted in the middle.
  */
-export async function swapDatabase(cluster: Cluster, loaded: string, kept: string): Promise<Swap> {
+export async function exchangeDatabase(cluster: Cluster, from: string, aside: string): Promise<void> {
   const swap = async (database: Database) => {
     const present = await exists(database, DATABASE);
-    await exchangePatiently(database, loaded, present ? kept : undefined);
-    return present;
+    await exchangePatiently(database, from, present ? aside : undefined);
   };
-  const present = await withDatabase(cluster, swap, MAINTENANCE, { cleanUp: true });
-  return { kept: present, undo: () => undoSwap(cluster, loaded, present ? kept : undefined) };
+  await withDatabase(cluster, swap, MAINTENANCE, { cleanUp: true });
 }
 
-/** The former database first comes back, in one transaction; only then the one that was loaded goes. */
-async function undoSwap(cluster: Cluster, loaded: string, kept: string | undefined): Promise<void> {
-  if (kept === undefined) return dropDatabase(cluster, DATABASE);
-  const back = (database: Database) => exchangePatiently(database, kept, loaded);
-  await withDatabase(cluster, back, MAINTENANCE, { cleanUp: true });
-  await dropDatabase(cluster, loaded).catch(() => undefined);
+/** Gives the server's database another name, where nothing is to come in its place. */
+export async function setDatabaseAside(cluster: Cluster, aside: string): Promise<void> {
+  const move = async (database: Database) => {
+    await disconnect(database, DATABASE);
+    await withTransaction(database, async () => {
+      await rename(database, DATABASE, aside);
+      await allowConnections(database, aside, false);
+    });
+  };
+  await withDatabase(cluster, move, MAINTENANCE, { cleanUp: true });
 }

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
 import { makePrivateDirectory } from '../../core/files.ts';
@@ -7,7 +6,7 @@ import type { Reporter } from '../../core/reporter.ts';
 import { type Cluster, clusterExists } from '../../database/cluster.ts';
 import { createCluster } from '../../database/cluster-create.ts';
 import { withDatabase } from '../../database/connection.ts';
-import { type RunningServer, startServer } from '../../database/server.ts';
+import { type RunningServer, startServer, stopAtOnce } from '../../database/server.ts';
 import { MAINTENANCE } from './exchange.ts';
 
 /** The number of the advisory lock that one restore holds: `ktrestor` in ASCII. */
@@ -30,31 +29,22 @@ export async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T
   );
 }
 
-/** Stops a server that was started here. The wait keeps this process alive, which the server itself does not. */
-async function stopAgain({ pid, exited }: RunningServer): Promise<void> {
-  try {
-    process.kill(pid, 'SIGINT');
-  } catch {
-    return;
-  }
-  const ended = exited.then(() => true);
-  while (!(await Promise.race([ended, delay(25, false)])));
-}
-
 async function takeAway(server: RunningServer | undefined, made: string[]): Promise<void> {
-  if (server !== undefined) await stopAgain(server);
+  if (server !== undefined) await stopAtOnce(server);
   for (const path of made) await rm(path, { recursive: true, force: true });
 }
 
 /**
  * Makes and starts a cluster where that is needed, and lends it to one restore. When the work fails, a cluster that was
- * made for it is gone again, and a server that was started is stopped.
+ * made for it is gone again, and a server that was started is stopped; not so while an exchange is still open, which
+ * needs both.
  */
 export async function withRunningCluster<T>(
   cluster: Cluster,
   account: Account,
   reporter: Reporter,
   work: () => Promise<T>,
+  isOpen: () => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<T> {
   const isNew = !(await clusterExists(cluster));
   const made = isNew ? [cluster.data] : [];
@@ -68,7 +58,7 @@ export async function withRunningCluster<T>(
     });
     return await withRestoreLock(cluster, work);
   } catch (error) {
-    await takeAway(server, made);
+    if (!(await isOpen())) await takeAway(server, made);
     throw error;
   }
 }

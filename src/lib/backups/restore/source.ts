@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Reporter } from '../../core/reporter.ts';
+import { reached } from '../../core/steps.ts';
 import { readContents, type SetContents } from './contents.ts';
 import { openSet } from './open-set.ts';
 
@@ -30,8 +31,10 @@ export async function withRestoreSource<T>(
       source.interactive && passphrase === undefined
         ? await decrypt()
         : await reporter.step('decrypting', decrypt);
+    reached('restore-decrypted');
+    const read = () => reporter.step('verifying the set', () => readContents(archive));
     try {
-      return await work(() => reporter.step('verifying the set', () => readContents(archive)), archive);
+      return await work(read, archive);
     } finally {
       await archive.close();
     }
