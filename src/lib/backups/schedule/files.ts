@@ -16,7 +16,7 @@ const MARK = /^# Written by ktadmin backup schedule, to be changed by it alone: 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** A text below the line by which the file is known again as ours and unchanged. */
-export function marked(text: string): string {
+function marked(text: string): string {
   return `# Written by ktadmin backup schedule, to be changed by it alone: sha256 ${digest(text)}\n${text}`;
 }
 
