@@ -1,11 +1,24 @@
 import { dirname } from 'node:path';
+import { DEFAULT_SIGNING_HOME } from '../lib/backups/include/signing-home.ts';
 import { makeBackup } from '../lib/backups/make.ts';
 import { prepareOutput } from '../lib/backups/output.ts';
 import { failure } from '../lib/core/errors.ts';
 import { keyringOf } from '../lib/gpg/keyring.ts';
+import { backupDirectories } from '../lib/terminal/backup-directories.ts';
 import { command, flag, option } from '../lib/terminal/command.ts';
 import { integer, path, port, recipient } from '../lib/terminal/values.ts';
 import { PROGRAM } from '../lib/terminal/version.ts';
+
+function checkRecipients({ gpgRecipient, cleartext }: { gpgRecipient: string[]; cleartext: boolean }): void {
+  if (gpgRecipient.length > 0 && cleartext)
+    throw failure('usage', '--gpg-recipient and --cleartext exclude each other');
+  if (gpgRecipient.length > 0 || cleartext) return;
+  throw failure(
+    'usage',
+    'a backup is encrypted: give --gpg-recipient',
+    'to write it in clear text, say so: --cleartext',
+  );
+}
 
 /** `backup`: writes a backup set and prints its path. */
 export default command({
@@ -19,6 +32,16 @@ export default command({
     cleartext: flag('--cleartext', 'do not encrypt: whoever reads the file has every key'),
     output: option('--output <dir>', 'where the set is put (default: beside the configuration)', path),
     roll: option('--roll <n>', 'afterwards keep only the newest n sets of this host', integer(1, 1_000_000)),
+    include: option(
+      '--include <dir>',
+      "back up this directory of a client's host instead of a server; may be repeated",
+      path,
+    ).repeatable(),
+    signingHome: option(
+      '--signing-home <dir>',
+      `with --include: where the key lies that signs (default: ${DEFAULT_SIGNING_HOME})`,
+      path,
+    ),
     databasePort: option(
       '--database-port <port>',
       'port of the database (default: what keytrustee.conf says)',
@@ -28,17 +51,16 @@ export default command({
   examples: [
     "ktbackup --gpg-recipient='John Doe' --quiet --output=/var/backups/keytrustee --roll=10",
     'ktadmin backup --cleartext --output /mnt/safe',
+    "ktadmin backup --include /etc/navencrypt --gpg-recipient='John Doe' --output=/var/backups/keytrustee",
   ],
-  async asCaller({ gpgRecipient, cleartext, output }, { account, confdir }) {
-    if (gpgRecipient.length > 0 && cleartext)
-      throw failure('usage', '--gpg-recipient and --cleartext exclude each other');
-    if (gpgRecipient.length === 0 && !cleartext) {
-      throw failure(
-        'usage',
-        'a backup is encrypted: give --gpg-recipient',
-        'to write it in clear text, say so: --cleartext',
-      );
-    }
+  withoutServer: (values, context) => {
+    checkRecipients(values);
+    if (values.include.length > 0) return backupDirectories(values, context);
+    if (values.signingHome !== undefined)
+      throw failure('usage', '--signing-home has a meaning only with --include');
+    return undefined;
+  },
+  async asCaller({ output }, { account, confdir }) {
     await prepareOutput(output ?? dirname(confdir), confdir, account);
   },
   async run({ gpgRecipient, cleartext, output, roll, databasePort }, { settings, terminal }) {

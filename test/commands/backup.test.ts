@@ -198,11 +198,11 @@ test('wrong options are refused before anything is made', async () => {
     [['--cleartext', '--output='], 'ktadmin: error: --output: an empty path\n'],
     [
       ['--cleartext', `--output=${server.confdir}`],
-      `ktadmin: error: ${server.confdir} lies in the configuration directory, which is what is backed up\n`,
+      `ktadmin: error: ${server.confdir} lies in ${server.confdir}, which is what is backed up\n`,
     ],
     [
       ['--cleartext', `--output=${server.confdir}/new/deep`],
-      `ktadmin: error: ${server.confdir}/new/deep lies in the configuration directory, which is what is backed up\n`,
+      `ktadmin: error: ${server.confdir}/new/deep lies in ${server.confdir}, which is what is backed up\n`,
     ],
   ];
   for (const [args, stderr] of cases) {
@@ -263,7 +263,7 @@ test('an output directory that is not ours alone is refused', async () => {
       at('to-confdir/x'),
       {
         status: 2,
-        stderr: `ktadmin: error: ${at('to-confdir/x')} lies in the configuration directory, which is what is backed up\n`,
+        stderr: `ktadmin: error: ${at('to-confdir/x')} lies in ${server.confdir}, which is what is backed up\n`,
       },
     ],
   ];

@@ -32,10 +32,14 @@ export function isTransient(path: string): boolean {
   return TRANSIENT.test(basename(path));
 }
 
-interface Place {
+/** A file or directory that belongs into a set. */
+export interface Place {
   path: string;
   type: 'File' | 'Directory';
 }
+
+/** Whether a name is left out; `beside` are all names of its directory. */
+type LeftOut = (name: string, beside: string[]) => boolean;
 
 /** What lies at a path. A link is taken for what it points at, so that the set is whole and its restore follows no link. */
 async function look(path: string) {
@@ -51,14 +55,21 @@ async function checkLoop(directory: string, above: string[]): Promise<string[]> 
   return [...above, real];
 }
 
-async function walk(directory: string, excluded: string[], above: string[] = []): Promise<Place[]> {
+/** Everything below a directory, each directory before what is in it; what is left out is added to `excluded`. */
+export async function walk(
+  directory: string,
+  excluded: string[],
+  isLeftOut: LeftOut = (name) => TRANSIENT.test(name),
+  above: string[] = [],
+): Promise<Place[]> {
   const chain = await checkLoop(directory, above);
   const places: Place[] = [{ path: directory, type: 'Directory' }];
-  for (const name of (await readdir(directory)).toSorted()) {
+  const names = (await readdir(directory)).toSorted();
+  for (const name of names) {
     const path = join(directory, name);
     if (name.includes('\ufffd')) throw failure('failed', `${path}: the name is not UTF-8`, 'rename the file');
-    const stats = TRANSIENT.test(name) ? undefined : await look(path);
-    if (stats?.isDirectory() === true) places.push(...(await walk(path, excluded, chain)));
+    const stats = isLeftOut(name, names) ? undefined : await look(path);
+    if (stats?.isDirectory() === true) places.push(...(await walk(path, excluded, isLeftOut, chain)));
     else if (stats?.isFile() === true) places.push({ path, type: 'File' });
     else excluded.push(path);
   }

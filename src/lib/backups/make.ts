@@ -5,6 +5,7 @@ import { clusterAt } from '../database/cluster.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
 import { collectConfdir, isTransient } from './collect.ts';
+import type { SetHost } from './name.ts';
 import { checkOutputDirectory } from './output.ts';
 import { rollSets, sweepUnfinished } from './roll.ts';
 import { nextSequence, recordSequence } from './sequence.ts';
@@ -12,7 +13,7 @@ import { type DatabaseSnapshot, withSnapshot } from './snapshot.ts';
 import { writeSet } from './write-set.ts';
 
 /** The name under which log lines of a backup appear. */
-const LOGGER = 'keytrustee.server.backup';
+export const LOGGER = 'keytrustee.server.backup';
 const MONTH = 30 * 86_400_000;
 
 /** What kind of set is wanted. No recipient means clear text: the caller has asked for that in so many words. */
@@ -36,7 +37,11 @@ export interface BackupResult {
   deleted: string[];
 }
 
-async function resolveAll(request: BackupRequest, reporter: Reporter): Promise<Recipient[]> {
+/** Looks up everybody to whom a set is to be encrypted, and tells of them. */
+export async function resolveAll(
+  request: Pick<BackupRequest, 'recipients' | 'gnupgHome'>,
+  reporter: Reporter,
+): Promise<Recipient[]> {
   const found = new Map<string, Recipient>();
   for (const name of request.recipients) {
     const recipient = await resolveRecipient(request.gnupgHome, name);
@@ -107,9 +112,10 @@ export async function makeBackup(
   return { ...made, deleted: await roll(request, configuration.EXTERNAL_ADDRESS, made.path, reporter) };
 }
 
-async function roll(
-  request: BackupRequest,
-  host: string,
+/** Deletes older sets where that was asked for. The set that was made is good whatever comes of it. */
+export async function roll(
+  request: Pick<BackupRequest, 'roll' | 'output'>,
+  host: SetHost,
   made: string,
   reporter: Reporter,
 ): Promise<string[]> {

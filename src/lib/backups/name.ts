@@ -8,18 +8,27 @@ export interface SetName {
   number: number;
 }
 
-const hostPart = (host: string) => host.toLowerCase().replaceAll('.', '_');
+/** Whose sets: a server's, by its host name, or the directories of a client's host. They never count for each other. */
+export type SetHost = string | { client: string };
+
+/** How the names of a client's sets begin; those of a server's begin with `kts_bak_`. */
+export const CLIENT_PREFIX = 'ktc_bak_';
+
+function beginning(host: SetHost): string {
+  const [prefix, name] = typeof host === 'string' ? ['kts_bak_', host] : [CLIENT_PREFIX, host.client];
+  return `${prefix}${name.toLowerCase().replaceAll('.', '_')}`;
+}
 
 /** The name of a set without its ending: `kts_bak_kts01_example_com_2016-02-10_11-14-37` (time in UTC). */
-export function setStem(host: string, time: Date, number = 0): string {
-  return `kts_bak_${hostPart(host)}_${stampTime(time)}${number === 0 ? '' : `-${number}`}`;
+export function setStem(host: SetHost, time: Date, number = 0): string {
+  return `${beginning(host)}_${stampTime(time)}${number === 0 ? '' : `-${number}`}`;
 }
 
 /** Reads the name of one of a host's sets; undefined for any other file, another host's sets among them. */
-export function parseSetName(host: string, name: string): SetName | undefined {
-  const escaped = hostPart(host).replace(/[^a-z0-9_]/g, '\\$&');
+export function parseSetName(host: SetHost, name: string): SetName | undefined {
+  const escaped = beginning(host).replace(/[^a-z0-9_]/g, '\\$&');
   const pattern = new RegExp(
-    `^kts_bak_${escaped}_(\\d{4}-\\d\\d-\\d\\d_\\d\\d-\\d\\d-\\d\\d)(?:-(\\d{1,4}))?\\.tar(?:\\.gpg)?$`,
+    `^${escaped}_(\\d{4}-\\d\\d-\\d\\d_\\d\\d-\\d\\d-\\d\\d)(?:-(\\d{1,4}))?\\.tar(?:\\.gpg)?$`,
   );
   const match = pattern.exec(name);
   return match?.[1] === undefined ? undefined : { name, stamp: match[1], number: Number(match[2] ?? 0) };

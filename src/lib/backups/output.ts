@@ -15,7 +15,7 @@ import {
 } from '../core/files.ts';
 import { checkInterruption } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
-import { setStem } from './name.ts';
+import { type SetHost, setStem } from './name.ts';
 import { RECEIPT_ENDING } from './receipt.ts';
 
 /** Where a path leads, its last parts perhaps still to be made. */
@@ -26,12 +26,12 @@ async function realPlace(path: string): Promise<string> {
   }
 }
 
-/** Refuses a directory that lies in the configuration directory (hazard FI-8); it need not exist yet. */
+/** Refuses a directory that lies in the one that is backed up (hazard FI-8); it need not exist yet. */
 async function checkOutputPlace(directory: string, confdir: string): Promise<void> {
   const real = await realPlace(directory);
   const inside = await realPlace(confdir);
   if (real === inside || real.startsWith(inside + sep)) {
-    throw failure('usage', `${directory} lies in the configuration directory, which is what is backed up`);
+    throw failure('usage', `${directory} lies in ${confdir}, which is what is backed up`);
   }
 }
 
@@ -102,7 +102,7 @@ async function writeAndReadBack(handle: FileHandle, content: AsyncIterable<Buffe
 }
 
 /** The name that a new set gets, without its ending: no set has it, nor one that another run is writing. */
-export async function chooseStem(directory: string, host: string, created: Date): Promise<string> {
+export async function chooseStem(directory: string, host: SetHost, created: Date): Promise<string> {
   for (let number = 0; number < 1000; number += 1) {
     const stem = setStem(host, created, number);
     const endings = ['', '.part', RECEIPT_ENDING].flatMap((end) => [`.tar${end}`, `.tar.gpg${end}`]);

@@ -1,14 +1,14 @@
 import { lstat, readdir, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { reached } from '../core/steps.ts';
-import { compareSetNames, parseSetName } from './name.ts';
+import { compareSetNames, parseSetName, type SetHost } from './name.ts';
 import { RECEIPT_ENDING, receiptPath } from './receipt.ts';
 
 /**
  * Removes what a killed run left of a host's sets: unfinished ones, which alone have this ending, and receipts whose set
  * did not get its name, or was deleted.
  */
-export async function sweepUnfinished(directory: string, host: string): Promise<void> {
+export async function sweepUnfinished(directory: string, host: SetHost): Promise<void> {
   const names = new Set(await readdir(directory));
   for (const name of names) {
     const ending = ['.part', RECEIPT_ENDING].find((each) => name.endsWith(each)) ?? '';
@@ -27,7 +27,7 @@ export async function sweepUnfinished(directory: string, host: string): Promise<
  */
 export async function rollSets(
   directory: string,
-  host: string,
+  host: SetHost,
   keep: number,
   made: string,
 ): Promise<string[]> {

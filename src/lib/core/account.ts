@@ -30,6 +30,27 @@ export async function findAccount(nameOrUid: string | number): Promise<Account |
   return matches(found) ? found : undefined;
 }
 
+/** The name of a group number; undefined where it has none. */
+export async function groupName(gid: number): Promise<string | undefined> {
+  return (await findGroupLine(gid))?.[0];
+}
+
+/** The number of a group; undefined where there is no such group. */
+export async function groupNumber(name: string): Promise<number | undefined> {
+  const gid = (await findGroupLine(name))?.[2];
+  return gid === undefined ? undefined : Number(gid);
+}
+
+async function findGroupLine(nameOrGid: string | number): Promise<string[] | undefined> {
+  const wanted = String(nameOrGid);
+  const matches = (fields: string[]) => fields[typeof nameOrGid === 'string' ? 0 : 2] === wanted;
+  const split = (text: string) => text.split('\n').map((line) => line.split(':'));
+  const local = split(await readFile('/etc/group', 'utf8')).find(matches);
+  if (local !== undefined) return local;
+  const answer = await run('getent', ['group', '--', wanted], { timeout: 5000 });
+  return split(answer.stdout).find(matches);
+}
+
 /** The account that runs this process. An identity without an entry is named by its number. */
 export function currentAccount(): Account {
   const uid = process.getuid?.() ?? -1;

@@ -43,12 +43,12 @@ export async function findServerKey(files: KeyringFiles, expected?: string): Pro
   return keys[0];
 }
 
-function parameters(host: string): string {
+function parameters(owner: string, host: string): string {
   return `%no-protection
 Key-Type: RSA
 Key-Length: ${KEY_BITS}
 Key-Usage: sign,cert
-Name-Real: Key Trustee Server ${host}
+Name-Real: ${owner} ${host}
 Name-Email: keytrustee@${host}
 Expire-Date: 0
 %commit
@@ -63,11 +63,12 @@ export async function generateServerKey(
   files: Required<KeyringFiles>,
   staging: string,
   host: string,
+  owner = 'Key Trustee Server',
 ): Promise<ListedKey> {
   const made = { publicKeys: join(staging, 'pubring.kbx'), secretKeys: join(staging, 'private-keys-v1.d') };
   await mkdir(made.secretKeys, { mode: 0o700 });
   const key = await withKeyring(made, async (call) => {
-    const generated = await call(['--generate-key'], { input: parameters(host) });
+    const generated = await call(['--generate-key'], { input: parameters(owner, host) });
     if (generated.status !== 0) throw gpgFailure(generated);
     const listed = await call(['--with-colons', '--fixed-list-mode', '--list-secret-keys']);
     return parseListing(listed.stdout)[0];

@@ -129,6 +129,8 @@ export interface Command {
         work: (values: never, context: Context & { settings: Settings }, prepared: never) => Promise<unknown>;
       }
     | { needs: 'nothing'; work: (values: never, context: Context) => Promise<unknown> };
+  /** Does the whole work as the caller, on a host that need have no server, where the values ask for that. */
+  withoutServer?: (values: never, context: Context) => Promise<unknown> | undefined;
   /** Prints the result for people; with `--json` the result itself is printed. */
   print?: (result: never, terminal: Terminal) => void | Promise<void>;
 }
@@ -145,10 +147,11 @@ interface Shared<O extends OptionSpecs, R> {
 
 /**
  * A command on an initialized server: it runs as the account that owns the configuration, with the settings read. What
- * `asCaller` returns is handed to `run`.
+ * `asCaller` returns is handed to `run`. Where `withoutServer` has something to do, that is all.
  */
 export function command<const O extends OptionSpecs, R, P = void>(
   definition: Shared<O, R> & {
+    withoutServer?: (values: OptionValues<O>, context: Context) => Promise<R> | undefined;
     asCaller?: (values: OptionValues<O>, caller: Caller) => Promise<P>;
     run: (
       values: OptionValues<O>,

@@ -55,7 +55,7 @@ export async function execute(
   const result =
     command.run.needs === 'nothing'
       ? await command.run.work(typed, context)
-      : await runOnServer(command, typed, context);
+      : await (command.withoutServer?.(typed, context) ?? runOnServer(command, typed, context));
   if (result === undefined) return;
   if (context.globals.json) await context.terminal.write(`${JSON.stringify(result, null, 2)}\n`);
   else await command.print?.(result as never, context.terminal);

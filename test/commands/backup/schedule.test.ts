@@ -198,7 +198,7 @@ test('what would fail at night fails now, and nothing is written', async () => {
   await refused(
     words.with(7, server.confdir),
     2,
-    `${server.confdir} lies in the configuration directory, which is what is backed up`,
+    `${server.confdir} lies in ${server.confdir}, which is what is backed up`,
   );
   await ownedDirectory(server.directory, 'backups');
   await chmod(output, 0o777);
