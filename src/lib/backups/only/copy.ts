@@ -1,10 +1,10 @@
 import { failure } from '../../core/errors.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
-import type { Database } from '../../database/connection.ts';
+import { cursor, type Database } from '../../database/connection.ts';
 import { MISSING } from './plan.ts';
 
 /** Bytes of content that one statement carries, and the most deposits: memory stays small whatever their size. */
-const PIECE = 4 * 1024 * 1024;
+const PIECE = 1024 * 1024;
 const BATCH = 2000;
 
 const INSERT_ORGANIZATIONS = `
@@ -43,21 +43,13 @@ interface Missing {
   size: number;
 }
 
-async function nextMissing(live: Database, after: string): Promise<Missing[]> {
-  const { rows } = await live.query<Missing>(
-    `select uuid, size from pg_temp.wanted_deposit as wanted where uuid > $1
-     and not exists (select from public.deposit where deposit.uuid = wanted.uuid) order by uuid limit ${BATCH}`,
-    [after],
-  );
-  return rows;
-}
-
-/** Splits a batch into pieces of bounded size; a deposit has at most 1 MiB. */
-function* pieces(batch: Missing[]): Generator<string[]> {
+/** The missing deposits' uuids in pieces of bounded size; a deposit has at most 1 MiB. */
+async function* pieces(live: Database): AsyncGenerator<string[]> {
   let piece: string[] = [];
   let bytes = 0;
-  for (const { uuid, size } of batch) {
-    if (bytes + size > PIECE && piece.length > 0) {
+  const sql = "select uuid, size from pg_temp.planned_deposit where action = 'add'";
+  for await (const { uuid, size } of cursor<Missing>(live, sql, [])) {
+    if (piece.length === BATCH || (bytes + size > PIECE && piece.length > 0)) {
       yield piece;
       piece = [];
       bytes = 0;
@@ -65,7 +57,7 @@ function* pieces(batch: Missing[]): Generator<string[]> {
     piece.push(uuid);
     bytes += size;
   }
-  yield piece;
+  if (piece.length > 0) yield piece;
 }
 
 async function copyPiece(loaded: Database, live: Database, uuids: string[]): Promise<void> {
@@ -78,23 +70,13 @@ async function copyPiece(loaded: Database, live: Database, uuids: string[]): Pro
   await live.query(INSERT_DEPOSITS, [rows[0]?.content]);
 }
 
-async function copyDeposits(loaded: Database, live: Database): Promise<void> {
-  for (let after = ''; ; ) {
-    const batch = await nextMissing(live, after);
-    const last = batch.at(-1);
-    if (last === undefined) return;
-    for (const piece of pieces(batch)) await copyPiece(loaded, live, piece);
-    after = last.uuid;
-  }
-}
-
 /** Adds what is missing to the live database. The caller has opened the transaction. */
 export async function copyMissing(loaded: Database, live: Database): Promise<void> {
   await live.query(INSERT_ORGANIZATIONS);
   await live.query(INSERT_CONTACTS);
   await live.query(INSERT_CLIENTS);
   await live.query(UNDELETE);
-  await copyDeposits(loaded, live);
+  for await (const piece of pieces(live)) await copyPiece(loaded, live, piece);
 }
 
 const UNTRUE = `
