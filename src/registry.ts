@@ -57,6 +57,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
     'check a backup set: whole, authentic, complete',
     () => import('./commands/backup/verify.ts'),
   ],
+  ['backup drill', 'restore a set to see that it comes back', () => import('./commands/backup/drill.ts')],
   ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['config', 'keytrustee.conf'],

@@ -47,3 +47,12 @@ export const REVERT_STEPS = [
   'revert-database-exchanged',
   'revert-closed',
 ] as const;
+
+/** The same for a drill. */
+export const DRILL_STEPS = [
+  'drill-scratch-made',
+  'drill-cluster-started',
+  'drill-extracted',
+  'drill-loaded',
+  'drill-checked',
+] as const;

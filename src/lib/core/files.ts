@@ -86,9 +86,16 @@ export async function makePrivateDirectory(
 const NO_SPACE = 64 * 1024;
 
 /** The bytes that this account can still write on the disk that a directory lies on. */
-export async function freeSpace(directory: string): Promise<number> {
+async function freeSpace(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   return bavail * bsize;
+}
+
+/** Refuses to begin what a disk has no space for. `hint` says where else it could be done. */
+export async function requireSpace(directory: string, size: number, hint: string): Promise<void> {
+  const free = await freeSpace(directory);
+  if (free >= size) return;
+  throw failure('failed', `${directory} has ${free} bytes of free space, and ${size} are needed`, hint);
 }
 
 /** Whether the disk that a directory lies on has no space left for this account. */
@@ -97,7 +104,7 @@ export async function isDiskFull(directory: string): Promise<boolean> {
 }
 
 /** Removes a directory and what is in it, also where a child that is being ended still writes its last files there. */
-async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
 

@@ -1,5 +1,6 @@
-import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { abandonedDirectories, temporaryPrefix } from '../core/abandoned.ts';
 import { exists } from '../core/files.ts';
 import { run } from '../core/process.ts';
 
@@ -25,34 +26,11 @@ async function stopAgent(home: string): Promise<void> {
   await gpgconf(home, '--remove-socketdir');
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
-/** The namespace in which a process id means something: containers can share a /tmp. */
-async function pidNamespace(): Promise<string> {
-  const link = await readlink('/proc/self/ns/pid').catch(() => '');
-  return /\d+/.exec(link)?.[0] ?? '0';
-}
-
-async function isAbandoned(name: string, prefix: string): Promise<boolean> {
-  const pid = name.startsWith(prefix) ? /^\d+(?=-)/.exec(name.slice(prefix.length))?.[0] : undefined;
-  if (pid === undefined || isAlive(Number(pid))) return false;
-  const stats = await lstat(join(PLACE, name)).catch(() => undefined);
-  return stats?.isDirectory() === true && stats.uid === process.getuid?.();
-}
-
 /** Takes away what killed runs of this account left: a directory each, and an agent that would stay for ever. */
 async function sweepAbandoned(prefix: string): Promise<void> {
-  for (const name of await readdir(PLACE)) {
-    if (!(await isAbandoned(name, prefix))) continue;
-    await stopAgent(join(PLACE, name));
-    await rm(join(PLACE, name), { recursive: true, force: true });
+  for (const home of await abandonedDirectories(PLACE, prefix)) {
+    await stopAgent(home);
+    await rm(home, { recursive: true, force: true });
   }
 }
 
@@ -61,7 +39,7 @@ async function sweepAbandoned(prefix: string): Promise<void> {
  * that GnuPG may have started in it.
  */
 export async function withPrivateHome<T>(work: (home: string) => Promise<T>): Promise<T> {
-  const prefix = `ktgpg-${await pidNamespace()}-`;
+  const prefix = await temporaryPrefix('ktgpg');
   await sweepAbandoned(prefix);
   const home = await mkdtemp(join(PLACE, `${prefix}${process.pid}-`));
   try {

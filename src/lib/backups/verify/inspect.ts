@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { failure, KeyTrusteeError } from '../../core/errors.ts';
-import { freeSpace } from '../../core/files.ts';
+import { KeyTrusteeError } from '../../core/errors.ts';
+import { requireSpace } from '../../core/files.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { readContainer } from '../../gpg/container.ts';
 import { KeyNotAtHand, WrongPassphrase } from '../../gpg/decrypt.ts';
@@ -16,6 +16,8 @@ export interface Inspection {
   archive: FileHandle | undefined;
 }
 
+const SPACE_HINT = 'name a directory with more: TMPDIR=DIR';
+
 const reasonOf = (error: KeyTrusteeError, file: string) => error.message.replace(`${file}: `, '');
 
 /** Makes a finding of an error that speaks of the set; any other goes on its way. */
@@ -24,16 +26,6 @@ function findingOf(error: unknown, file: string) {
   if (!(error instanceof KeyTrusteeError) || error instanceof WrongPassphrase) throw error;
   if (error.code !== 'untrusted') throw error;
   return failed(reasonOf(error, file));
-}
-
-async function checkSpace(directory: string, size: number): Promise<void> {
-  const free = await freeSpace(directory);
-  if (free >= size) return;
-  throw failure(
-    'failed',
-    `${directory} has ${free} bytes of free space, and the set needs ${size}`,
-    'name a directory with more: TMPDIR=DIR',
-  );
 }
 
 async function decrypt(file: SetFile, source: RestoreSource, reporter: Reporter): Promise<FileHandle> {
@@ -83,7 +75,7 @@ async function inspectFile(
   reporter: Reporter,
 ): Promise<Inspection> {
   const { size } = await file.handle.stat();
-  await checkSpace(source.near, size);
+  await requireSpace(source.near, size, SPACE_HINT);
   const form = ok(`${file.kind}, ${size} bytes`);
   try {
     const receipt = await findReceipt(source.file, file.handle, keyrings);
