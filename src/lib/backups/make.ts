@@ -1,19 +1,18 @@
 import type { Settings } from '../core/configuration.ts';
-import { failure } from '../core/errors.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
+import { afterwards } from './afterwards.ts';
 import { collectConfdir, isTransient } from './collect.ts';
-import type { SetHost } from './name.ts';
+import { LOGGER } from './logger.ts';
 import { checkOutputDirectory } from './output.ts';
-import { rollSets, sweepUnfinished } from './roll.ts';
 import { nextSequence, recordSequence } from './sequence.ts';
 import { type DatabaseSnapshot, withSnapshot } from './snapshot.ts';
+import { placeOf } from './survey.ts';
+import { sweepUnfinished } from './sweep.ts';
 import { writeSet } from './write-set.ts';
 
-/** The name under which log lines of a backup appear. */
-export const LOGGER = 'keytrustee.server.backup';
 const MONTH = 30 * 86_400_000;
 
 /** What kind of set is wanted. No recipient means clear text: the caller has asked for that in so many words. */
@@ -109,27 +108,6 @@ export async function makeBackup(
     }),
   );
   reporter.log(LOGGER, 'INFO', `Wrote ${made.path} (${made.size} bytes)`);
-  return { ...made, deleted: await roll(request, configuration.EXTERNAL_ADDRESS, made.path, reporter) };
-}
-
-/** Deletes older sets where that was asked for. The set that was made is good whatever comes of it. */
-export async function roll(
-  request: Pick<BackupRequest, 'roll' | 'output'>,
-  host: SetHost,
-  made: string,
-  reporter: Reporter,
-): Promise<string[]> {
-  if (request.roll === undefined) return [];
-  try {
-    const deleted = await rollSets(request.output, host, request.roll, made);
-    for (const path of deleted) reporter.log(LOGGER, 'INFO', `Deleted ${path}`);
-    return deleted;
-  } catch (error) {
-    throw failure(
-      'failed',
-      `the backup ${made} was made, but older sets could not be deleted`,
-      undefined,
-      error,
-    );
-  }
+  const deleted = await afterwards(request, placeOf(settings, request.output), made.path, reporter);
+  return { ...made, deleted };
 }

@@ -14,9 +14,15 @@ export type SetHost = string | { client: string };
 /** How the names of a client's sets begin; those of a server's begin with `kts_bak_`. */
 export const CLIENT_PREFIX = 'ktc_bak_';
 
-function beginning(host: SetHost): string {
-  const [prefix, name] = typeof host === 'string' ? ['kts_bak_', host] : [CLIENT_PREFIX, host.client];
-  return `${prefix}${name.toLowerCase().replaceAll('.', '_')}`;
+/** The name of the host itself. */
+export function hostName(host: SetHost): string {
+  return typeof host === 'string' ? host : host.client;
+}
+
+/** How the names of a host's sets begin. */
+export function beginning(host: SetHost): string {
+  const prefix = typeof host === 'string' ? 'kts_bak_' : CLIENT_PREFIX;
+  return `${prefix}${hostName(host).toLowerCase().replaceAll('.', '_')}`;
 }
 
 /** The name of a set without its ending: `kts_bak_kts01_example_com_2016-02-10_11-14-37` (time in UTC). */
@@ -34,7 +40,7 @@ export function parseSetName(host: SetHost, name: string): SetName | undefined {
   return match?.[1] === undefined ? undefined : { name, stamp: match[1], number: Number(match[2] ?? 0) };
 }
 
-/** Oldest first. */
-export function compareSetNames(a: SetName, b: SetName): number {
-  return a.stamp === b.stamp ? a.number - b.number : a.stamp < b.stamp ? -1 : 1;
+/** How the name of a set begins, which names its host; undefined for a file that is no set. */
+export function beginningOf(name: string): string | undefined {
+  return /^(kt[sc]_bak_.+)_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?:-\d{1,4})?\.tar(?:\.gpg)?$/.exec(name)?.[1];
 }

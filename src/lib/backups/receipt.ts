@@ -1,9 +1,8 @@
-import { constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod/mini';
-import { errorCode, failure } from '../core/errors.ts';
-import { createExclusively, syncDirectory, writeAll } from '../core/files.ts';
+import { failure } from '../core/errors.ts';
+import { createExclusively, readSmallFile, syncDirectory, writeAll } from '../core/files.ts';
 import { type KeyringCall, withKeyring } from '../gpg/program.ts';
 import { bareFingerprint } from '../gpg/server-key.ts';
 import { verifyClearSignedWith } from '../gpg/signature.ts';
@@ -86,20 +85,7 @@ export async function writeReceipt(
 
 /** The receipt of a set as it lies, with its signature; undefined where there is none. */
 export async function readSignedReceipt(set: string): Promise<string | undefined> {
-  const path = receiptPath(set);
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const stats = await handle.stat();
-      if (!stats.isFile() || stats.size > SIZE_LIMIT) throw failure('untrusted', `${path} is no receipt`);
-      return await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return readSmallFile(receiptPath(set), SIZE_LIMIT);
 }
 
 /**

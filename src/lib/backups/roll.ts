@@ -1,50 +1,105 @@
-import { lstat, readdir, rm, unlink } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { rm, unlink } from 'node:fs/promises';
+import { lstatOrNothing } from '../core/files.ts';
+import type { Reporter } from '../core/reporter.ts';
 import { reached } from '../core/steps.ts';
-import { compareSetNames, parseSetName, type SetHost } from './name.ts';
-import { RECEIPT_ENDING, receiptPath } from './receipt.ts';
+import { checkSet } from './check-set.ts';
+import { LOGGER } from './logger.ts';
+import { receiptPath } from './receipt.ts';
+import { identityOf, isSameFile } from './records.ts';
+import { newestFirst, type SetPlace, type SurveyedSet, surveySets } from './survey.ts';
 
-/**
- * Removes what a killed run left of a host's sets: unfinished ones, which alone have this ending, and receipts whose set
- * did not get its name, or was deleted.
- */
-export async function sweepUnfinished(directory: string, host: SetHost): Promise<void> {
-  const names = new Set(await readdir(directory));
-  for (const name of names) {
-    const ending = ['.part', RECEIPT_ENDING].find((each) => name.endsWith(each)) ?? '';
-    const set = name.slice(0, name.length - ending.length);
-    if (ending === '' || parseSetName(host, set) === undefined) continue;
-    if (ending === RECEIPT_ENDING && names.has(set)) continue;
-    const path = join(directory, name);
-    if ((await lstat(path)).isFile()) await unlink(path);
+/** For so long a set counts as verified while nothing has touched its file; then it is read again. Milliseconds. */
+const FRESH = 24 * 3_600_000;
+
+/** What retention works with. */
+export interface Retention {
+  place: SetPlace;
+  /** How many good sets are kept. */
+  keep: number;
+  /** The set that was just made: never deleted, whatever the clock says. */
+  made: string;
+  now: Date;
+}
+
+const isGood = ({ state }: SurveyedSet) => state === 'good';
+
+function isFresh({ state, record }: SurveyedSet, now: Date): boolean {
+  const age = now.getTime() - Date.parse(record?.verifiedAt ?? '');
+  return state === 'good' && age >= 0 && age < FRESH;
+}
+
+/** Newer by the server's number and by time: after a clock was wrong, or a server was restored, one alone says little. */
+function isNewer(a: SurveyedSet, b: SurveyedSet): boolean {
+  if (a.order === undefined || b.order === undefined) return false;
+  return a.order.sequence > b.order.sequence && a.order.created >= b.order.created;
+}
+
+function tell(sets: SurveyedSet[], reporter: Reporter): void {
+  for (const { path, state, reason } of sets) {
+    if (state === 'damaged')
+      reporter.log(LOGGER, 'WARNING', `${path} is damaged and is left as it is: ${reason}`);
   }
+  const unknown = sets.filter(({ state }) => state === 'no receipt' || state === 'another server').length;
+  if (unknown === 0) return;
+  const what = `${unknown} older ${unknown === 1 ? 'set' : 'sets'} without a good receipt of this server`;
+  reporter.log(LOGGER, 'WARNING', `Not counted and not deleted: ${what} (ktadmin backup list)`);
 }
 
 /**
- * Deletes all but the newest `keep` of a host's sets in a directory, the one just made always among those that stay.
- * Only regular files of this account under this host's exact name count (hazard RT-3), and only those that are older: a
- * set from the future, made when a clock was wrong, pushes nobody out and is not deleted (RT-4). Returns what was deleted.
+ * The sets that go: those than which `keep` good ones are newer, all of them read within a day. Whatever was made when a
+ * clock ran ahead is not counted and does not go; what is damaged or cannot be judged neither.
  */
-export async function rollSets(
-  directory: string,
-  host: SetHost,
-  keep: number,
-  made: string,
-): Promise<string[]> {
-  const newest = parseSetName(host, basename(made));
-  const others = [];
-  for (const name of await readdir(directory)) {
-    const set = parseSetName(host, name);
-    if (set === undefined || newest === undefined || compareSetNames(set, newest) >= 0) continue;
-    const stats = await lstat(join(directory, name));
-    if (stats.isFile() && stats.uid === process.getuid?.()) others.push(set);
+async function chooseSurplus(
+  { place, keep, made, now }: Retention,
+  reporter: Reporter,
+): Promise<SurveyedSet[]> {
+  const { sets, fault } = await surveySets(place);
+  if (fault !== undefined) reporter.log(LOGGER, 'WARNING', fault);
+  const good: SurveyedSet[] = [];
+  const surplus: SurveyedSet[] = [];
+  const judged: SurveyedSet[] = [];
+  for (const found of await withOrder(place, sets, reporter)) {
+    if (found.uid !== process.getuid?.() || found.state === 'unfinished') continue;
+    if (found.order !== undefined && Date.parse(found.order.created) > now.getTime()) continue;
+    const isOld = good.filter((each) => isNewer(each, found)).length >= keep;
+    const set = (isOld ? isGood(found) : isFresh(found, now))
+      ? found
+      : await checkSet(place, found, reporter);
+    judged.push(set);
+    if (!isGood(set)) continue;
+    if (isOld && set.path !== made) surplus.unshift(set);
+    else good.push(set);
   }
-  const surplus = others.toSorted(compareSetNames).slice(0, Math.max(0, others.length - (keep - 1)));
-  for (const { name } of surplus) {
-    await unlink(join(directory, name));
+  tell(judged, reporter);
+  return surplus;
+}
+
+/** Sets in clear that lost their receipts are read here: only their manifests say where in the order they stand. */
+async function withOrder(place: SetPlace, sets: SurveyedSet[], reporter: Reporter): Promise<SurveyedSet[]> {
+  const known: SurveyedSet[] = [];
+  for (const set of sets) known.push(set.state === 'no receipt' ? await checkSet(place, set, reporter) : set);
+  return known.toSorted(newestFirst);
+}
+
+/** Whether nothing has come into a set's place since it was looked at. */
+async function isStill({ path, file }: SurveyedSet): Promise<boolean> {
+  return (await lstatOrNothing(path)) !== undefined && isSameFile(await identityOf(path), file);
+}
+
+/**
+ * Deletes older sets, the oldest first, so that at every moment `keep` good ones are there: those of this server and this
+ * account under this host's exact name, in clear or encrypted, each with its receipt. Returns what was deleted.
+ */
+export async function rollSets(retention: Retention, reporter: Reporter): Promise<string[]> {
+  const deleted: string[] = [];
+  for (const set of await chooseSurplus(retention, reporter)) {
+    if (!(await isStill(set))) continue;
+    await unlink(set.path);
     reached('backup-rolled-set');
-    await rm(receiptPath(join(directory, name)), { force: true });
+    await rm(receiptPath(set.path), { force: true });
+    reporter.log(LOGGER, 'INFO', `Deleted ${set.path}`);
+    deleted.push(set.path);
     reached('backup-rolled-one');
   }
-  return surplus.map(({ name }) => join(directory, name));
+  return deleted;
 }

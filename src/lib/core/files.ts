@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rm, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs, unlink } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { errorCode, failure } from './errors.ts';
 import { load } from './lazy.ts';
@@ -57,6 +57,29 @@ export async function writeAtomically(path: string, data: string | Buffer, mode 
 }
 
 /**
+ * Replaces a small file like `writeAtomically`, and follows no link: for a directory in which root may write for the account
+ * that owns it. One process at a time.
+ */
+export async function replaceFile(path: string, data: string, mode = 0o600): Promise<void> {
+  const part = `${path}.part`;
+  await rm(part, { force: true });
+  const handle = await createExclusively(part, mode);
+  try {
+    const owner = await lstat(dirname(path));
+    if (process.getuid?.() === 0) await handle.chown(owner.uid, owner.gid);
+    await writeAll(handle, Buffer.from(data), 0);
+    await handle.sync();
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(dirname(path));
+}
+
+/**
  * Makes a directory and those above it that are missing, each 0700, and gives them to an account when root makes them.
  * Ownership is set through the open directory, so that nobody can put a link in its place meanwhile.
  */
@@ -101,6 +124,24 @@ export async function requireSpace(directory: string, size: number, hint: string
 /** Whether the disk that a directory lies on has no space left for this account. */
 export async function isDiskFull(directory: string): Promise<boolean> {
   return (await freeSpace(directory)) < NO_SPACE;
+}
+
+/** The text of a small file that follows no link and waits for no writer; undefined where there is none. */
+export async function readSmallFile(path: string, limit: number): Promise<string | undefined> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile() || stats.size > limit)
+        throw failure('untrusted', `${path} is no file of this program`);
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Removes a directory and what is in it, also where a child that is being ended still writes its last files there. */

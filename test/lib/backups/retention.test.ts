@@ -1,96 +1,218 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { setStem } from '../../../src/lib/backups/name.ts';
-import { rollSets, sweepUnfinished } from '../../../src/lib/backups/roll.ts';
-import { world } from '../../support/sandbox.ts';
+import { identityOf, recordVerified } from '../../../src/lib/backups/records.ts';
+import { rollSets } from '../../../src/lib/backups/roll.ts';
+import { sweepUnfinished } from '../../../src/lib/backups/sweep.ts';
+import { type TestServer, testServer, world } from '../../support/sandbox.ts';
+import { HOST, placeIn, plantSet, type SignedSet, signSets } from '../../support/signed-sets.ts';
 
-const HOST = 'kts1.example.com';
 const NOW = new Date('2026-02-10T11:14:37Z');
+const DAY = 86_400_000;
+const YEAR = 365 * DAY;
+const at = (days: number) => new Date(NOW.getTime() + days * DAY);
 
-async function withDirectory<T>(names: string[], work: (directory: string) => Promise<T>): Promise<T> {
+/** Twelve sets of a server whose clock jumped back a year, forth by ten, and stood still. */
+const CLOCK = [-30, -29, -28, -390, -389, -20, 3630, 3631, -10, -3, -2, -1];
+
+let server: TestServer;
+let pool: SignedSet[];
+let calm: SignedSet[];
+
+beforeAll(async () => {
+  const cleanUps: (() => Promise<void>)[] = [];
+  server = await testServer({ start: false, atEnd: (cleanUp) => cleanUps.push(cleanUp) });
+  pool = await signSets(
+    server,
+    CLOCK.map((days, index) => ({
+      sequence: index + 1,
+      created: at(days),
+      ending: index % 3 === 0 ? '.tar' : '.tar.gpg',
+    })),
+  );
+  calm = await signSets(
+    server,
+    [-6, -5, -4, -3, -2, -1].map((days, index) => ({ sequence: index + 1, created: at(days) })),
+  );
+  return async () => {
+    for (const cleanUp of cleanUps) await cleanUp();
+  };
+});
+
+async function withDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(world.directory, 't'));
   try {
-    for (const name of names) await writeFile(join(directory, name), name);
     return await work(directory);
   } finally {
     await rm(directory, { recursive: true });
   }
 }
 
-const at = (seconds: number, host = HOST, number = 0) =>
-  setStem(host, new Date(NOW.getTime() + seconds * 1000), number);
+/** Rolls and returns what was deleted, by name, and what was warned of. */
+async function roll(directory: string, keep: number, made: string, now = NOW) {
+  const warnings: string[] = [];
+  const deleted = await rollSets(
+    { place: placeIn(server, directory), keep, made: join(directory, made), now },
+    {
+      log: (_, level, message) => void (level === 'WARNING' && warnings.push(message)),
+      step: (_, work) => work(),
+    },
+  );
+  return { deleted: deleted.map((path) => path.slice(directory.length + 1)), warnings };
+}
 
-const foreign = fc.constantFrom(
-  `${at(-100, 'kts10.example.com')}.tar`,
-  `${at(-100, 'kts.example.com')}.tar.gpg`,
-  `${at(-100)}.sql`,
-  `${at(-100)}.tar.part`,
-  `${at(-100)}.tar.bak`,
+const remember = async (path: string, days = 0) =>
+  recordVerified(path, { file: await identityOf(path), outcome: 'good', at: at(days) });
+
+/** What can have become of a set since it was made; all but the first three make it count for nothing. */
+const FATES: Record<string, (path: string) => Promise<void>> = {
+  good: async () => undefined,
+  'verified today': (path) => remember(path),
+  'verified long ago': (path) => remember(path, -9),
+  'changed after it was verified': async (path) => {
+    await remember(path);
+    await appendFile(path, 'x');
+  },
+  flipped: async (path) => writeFile(path, 'y', { flag: 'r+' }),
+  truncated: async (path) => truncate(path, 5),
+  empty: async (path) => truncate(path, 0),
+  'without a receipt': async (path) => rm(`${path}.receipt.asc`),
+  'with a damaged receipt': async (path) => truncate(`${path}.receipt.asc`, 400),
+  'with the receipt of another': async (path) => writeFile(`${path}.receipt.asc`, calm[0]?.receipt ?? ''),
+};
+const isGoodFate = (fate: string) => fate === 'good' || fate.startsWith('verified ');
+const FOREIGN = [
+  `${setStem('kts10.example.com', at(-100))}.tar`,
+  `${setStem('kts.example.com', at(-100))}.tar.gpg`,
+  `${setStem(HOST, at(-100))}.sql`,
+  `${setStem(HOST, at(-100))}.tar.part`,
+  `${setStem(HOST, at(-100))}.tar.bak`,
   'notes.txt',
-  '.hidden',
-);
-const seconds = fc.integer({ min: -40, max: 40 });
-const own = fc
-  .tuple(seconds, fc.constantFrom('.tar', '.tar.gpg'))
-  .map(([when, ending]) => ({ when, ending }));
+];
 
-test('retention is what the model says: the newest N that are not from the future', async () => {
-  const sets = fc.uniqueArray(own, { selector: ({ when }) => when, maxLength: 25 });
-  const others = fc.uniqueArray(foreign);
+test('retention is what the model says, and never leaves fewer good sets than N, or than there were', async () => {
+  const fates = fc.array(fc.option(fc.constantFrom(...Object.keys(FATES)), { freq: 4 }), {
+    minLength: CLOCK.length,
+    maxLength: CLOCK.length,
+  });
+  const nows = fc.constantFrom(NOW, at(-380), at(3640), new Date(NOW.getTime() + 11 * YEAR));
   await fc.assert(
-    fc.asyncProperty(sets, others, fc.integer({ min: 1, max: 12 }), async (mine, theirs, keep) => {
-      const past = mine.filter(({ when }) => when < 0).toSorted((a, b) => a.when - b.when);
-      const future = mine.filter(({ when }) => when > 0);
-      const name = ({ when, ending }: { when: number; ending: string }) => `${at(when)}${ending}`;
-      const made = `${at(0)}.tar.gpg`;
-      await withDirectory([...past.map(name), ...future.map(name), ...theirs, made], async (directory) => {
-        const deleted = await rollSets(directory, HOST, keep, join(directory, made));
-        const gone = past.slice(0, Math.max(0, past.length - (keep - 1))).map(name);
-        expect(deleted).toEqual(gone.map((file) => join(directory, file)));
-        const stay = [...past.slice(gone.length).map(name), ...future.map(name), ...theirs, made];
-        expect((await readdir(directory)).toSorted()).toEqual(stay.toSorted());
+    fc.asyncProperty(fates, fc.integer({ min: 1, max: 6 }), nows, async (each, keep, now) => {
+      await withDirectory(async (directory) => {
+        const there = pool.flatMap((set, index) => {
+          const fate = index === pool.length - 1 ? 'good' : each[index];
+          return fate === null || fate === undefined ? [] : [{ set, fate }];
+        });
+        for (const { set, fate } of there) await FATES[fate]?.(await plantSet(directory, set));
+        for (const name of FOREIGN) await writeFile(join(directory, name), name);
+        const before = await readdir(directory);
+        const made = pool.at(-1)?.name ?? '';
+
+        const { deleted } = await roll(directory, keep, made, now);
+        const good = there.filter(({ set, fate }) => isGoodFate(fate) && set.created <= now);
+        const gone = good.filter(
+          ({ set }) =>
+            set.name !== made &&
+            good.filter((other) => other.set.sequence > set.sequence && other.set.created >= set.created)
+              .length >= keep,
+        );
+        expect(deleted).toEqual(gone.map(({ set }) => set.name));
+        const left = await readdir(directory);
+        const pairs = deleted.flatMap((name) => [name, `${name}.receipt.asc`]);
+        const stay = before.filter((name) => !pairs.includes(name));
+        expect(left.filter((name) => !name.endsWith('.records.json')).toSorted()).toEqual(
+          stay.filter((name) => !name.endsWith('.records.json')).toSorted(),
+        );
+        const allGood = there.filter(({ fate }) => isGoodFate(fate));
+        const goodLeft = allGood.filter(({ set }) => left.includes(set.name)).length;
+        expect(goodLeft).toBeGreaterThanOrEqual(Math.min(keep, allGood.length));
+        expect((await roll(directory, keep, made, now)).deleted).toEqual([]);
       });
     }),
-    { numRuns: 80 },
+    { numRuns: 25 },
   );
-}, 120_000);
+}, 300_000);
 
-test('defect: a set from the future pushed a good one out', async () => {
-  const names = [`${at(-60)}.tar`, `${at(86_400)}.tar`, `${at(0)}.tar`];
-  await withDirectory(names, async (directory) => {
-    expect(await rollSets(directory, HOST, 2, join(directory, `${at(0)}.tar`))).toEqual([]);
-    expect(await rollSets(directory, HOST, 1, join(directory, `${at(0)}.tar`))).toEqual([
-      join(directory, `${at(-60)}.tar`),
+test('seven bad days do not evict the good sets of before', async () => {
+  await withDirectory(async (directory) => {
+    for (const [index, set] of calm.entries()) {
+      const path = await plantSet(directory, set);
+      if (index >= 2 && index < 5) await appendFile(path, 'x');
+    }
+    const names = calm.map(({ name }) => name);
+    const damaged = names
+      .slice(2, 5)
+      .toReversed()
+      .map((name, index) => {
+        const size = calm[4 - index]?.content.length ?? 0;
+        return `${directory}/${name} is damaged and is left as it is: it has ${size + 1} bytes instead of ${size}`;
+      });
+    expect(await roll(directory, 3, names[5] ?? '')).toEqual({ deleted: [], warnings: damaged });
+    expect((await roll(directory, 2, names[5] ?? '')).deleted).toEqual(names.slice(0, 1));
+    expect((await roll(directory, 1, names[5] ?? '')).deleted).toEqual(names.slice(1, 2));
+  });
+});
+
+test('a set that nothing has touched is read once a day, and not more often', async () => {
+  for (const [days, expected] of [
+    [-0.5, calm.slice(0, 4)],
+    [-1.5, calm.slice(0, 3)],
+    [0.5, calm.slice(0, 3)],
+  ] as const) {
+    await withDirectory(async (directory) => {
+      for (const set of calm) await plantSet(directory, set);
+      const path = join(directory, calm[4]?.name ?? '');
+      // Only whoever reads the file finds this out.
+      await writeFile(path, 'y', { flag: 'r+' });
+      await remember(path, days);
+      const { deleted } = await roll(directory, 2, calm[5]?.name ?? '');
+      expect(deleted, `verified ${days} days from now`).toEqual(expected.map(({ name }) => name));
+    });
+  }
+});
+
+test('directories, links, and sets that cannot be judged are left alone', async () => {
+  await withDirectory(async (directory) => {
+    for (const set of calm.slice(3)) await plantSet(directory, set);
+    const odd = `${setStem(HOST, at(-50))}.tar.gpg`;
+    const other = `${setStem(HOST, at(-51))}.tar.gpg`;
+    await mkdir(join(directory, `${setStem(HOST, at(-52))}.tar`));
+    await symlink('/etc/passwd', join(directory, `${setStem(HOST, at(-53))}.tar`));
+    await writeFile(join(directory, odd), 'no receipt');
+    await writeFile(join(directory, other), 'other');
+    const foreign = (calm[0]?.receipt ?? '').replaceAll(server.fingerprint, `4096R/${'A'.repeat(40)}`);
+    await writeFile(join(directory, `${other}.receipt.asc`), foreign);
+    const { deleted, warnings } = await roll(directory, 1, calm[5]?.name ?? '');
+    expect(deleted).toEqual([calm[3]?.name, calm[4]?.name]);
+    expect(warnings).toEqual([
+      'Not counted and not deleted: 2 older sets without a good receipt of this server (ktadmin backup list)',
     ]);
+    expect(await readdir(directory)).toHaveLength(2 + 3 + 2 + 1);
   });
 });
 
-test('sets of one second go in the order of their numbers', async () => {
-  const names = [0, 1, 2, 10].map((number) => `${at(0, HOST, number)}.tar`);
-  await withDirectory(names, async (directory) => {
-    const made = join(directory, `${at(0, HOST, 10)}.tar`);
-    expect(await rollSets(directory, HOST, 2, made)).toEqual(
-      names.slice(0, 2).map((name) => join(directory, name)),
-    );
-  });
-});
-
-test('directories and links of a set’s name are left alone', async () => {
-  await withDirectory([`${at(0)}.tar`], async (directory) => {
-    await mkdir(join(directory, `${at(-50)}.tar`));
-    await symlink('/etc/passwd', join(directory, `${at(-40)}.tar`));
-    expect(await rollSets(directory, HOST, 1, join(directory, `${at(0)}.tar`))).toEqual([]);
-    expect(await readdir(directory)).toHaveLength(3);
-  });
-});
-
-test('unfinished sets of this host are swept, and nothing else', async () => {
-  const stay = [`${at(-9)}.tar`, `${at(-9, 'kts10.example.com')}.tar.part`, 'x.part'];
-  await withDirectory([...stay, `${at(-9)}.tar.part`, `${at(-8)}.tar.gpg.part`], async (directory) => {
-    await mkdir(join(directory, `${at(-7)}.tar.part`));
+test('unfinished sets and receipts without a set are swept, and nothing else', async () => {
+  const name = (days: number, host = HOST) => `${setStem(host, at(days))}.tar`;
+  const stay = [
+    name(-9),
+    `${name(-9)}.receipt.asc`,
+    `${name(-8, 'kts10.example.com')}.part`,
+    `${name(-8, 'kts10.example.com')}.receipt.asc`,
+    'x.part',
+    'x.receipt.asc',
+  ];
+  const go = [
+    `${name(-7)}.part`,
+    `${name(-7)}.receipt.asc`,
+    `${name(-6)}.gpg.part`,
+    `${name(-5)}.gpg.receipt.asc`,
+  ];
+  await withDirectory(async (directory) => {
+    for (const each of [...stay, ...go]) await writeFile(join(directory, each), each);
+    await mkdir(join(directory, `${name(-4)}.part`));
     await sweepUnfinished(directory, HOST);
-    expect((await readdir(directory)).toSorted()).toEqual([...stay, `${at(-7)}.tar.part`].toSorted());
+    expect((await readdir(directory)).toSorted()).toEqual([...stay, `${name(-4)}.part`].toSorted());
   });
 });
