@@ -1,4 +1,5 @@
 /** Losses that others have had with their backups, and that no other test here has for its subject: see docs/hazards.md. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, link, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -146,3 +147,57 @@ test('a reader that has gone away makes no failure of a good backup', async () =
   const made = await run('find', [output, '-name', '*.tar']);
   expect(existsSync(made.stdout.trim())).toBe(true);
 });
+
+test('keys below a long path sign and open', async () => {
+  const server = await testServer();
+  const long = await ownedDirectory(await ownedDirectory(server.directory, 'd'.repeat(100)), 'e'.repeat(60));
+  const confdir = join(long, '.keytrustee');
+  await run('cp', ['-a', server.confdir, confdir]);
+  const output = await ownedDirectory(server.directory, 'backups');
+  const made = await server.ktbackup([
+    `--confdir=${confdir}`,
+    '--cleartext',
+    '--quiet',
+    `--output=${output}`,
+  ]);
+  expect(made).toMatchObject({ status: 0 });
+  const restored = await server.ktadmin(['restore', made.stdout.trim(), `--confdir=${confdir}`, '--yes']);
+  expect(restored).toMatchObject({ status: 0 });
+});
+
+const strace = spawnSync('strace', ['-V']).error === undefined;
+
+test.skipIf(!strace)(
+  'a set is on the disk before it has its name, and then the name (needs strace)',
+  async () => {
+    const server = await testServer();
+    const output = await ownedDirectory(server.directory, 'backups');
+    const trace = join(await temporaryDirectory(), 'trace');
+    const made = await run(
+      'strace',
+      [
+        '-f',
+        '-y',
+        '-o',
+        trace,
+        '-e',
+        'trace=fsync,fdatasync,link,linkat,rename,renameat,renameat2',
+        join(world.bin, 'ktbackup'),
+        '--cleartext',
+        '--quiet',
+        `--output=${output}`,
+      ],
+      { env: { KEYTRUSTEE_CONFDIR: server.confdir } },
+    );
+    expect(made.status).toBe(0);
+    const set = made.stdout.trim();
+    const calls = (await readFile(trace, 'utf8')).split('\n');
+    const at = (pattern: RegExp, after = -1) =>
+      calls.findIndex((call, index) => index > after && pattern.test(call));
+    const escaped = set.replaceAll('.', '\\.');
+    const synced = at(new RegExp(`f(?:data)?sync\\(\\d+<${escaped}\\.part>\\)`));
+    const named = at(new RegExp(`(?:link|rename)(?:at2?)?\\(.*"${escaped}\\.part".*"${escaped}"`), synced);
+    const kept = at(new RegExp(`fsync\\(\\d+<${output}>\\)`), named);
+    expect([synced > -1, named > synced, kept > named]).toEqual([true, true, true]);
+  },
+);
