@@ -1,4 +1,6 @@
 import { dirname } from 'node:path';
+import { isOriginal } from '../lib/backups/original/read.ts';
+import type { UnsignedResult } from '../lib/backups/original/restore.ts';
 import { checkParent, planRestore } from '../lib/backups/restore/plan.ts';
 import { restoreSet, resultOf } from '../lib/backups/restore/restore.ts';
 import { isOfSet } from '../lib/backups/restore/settle.ts';
@@ -18,6 +20,12 @@ import { describePlan, describeResult } from '../lib/terminal/restore.ts';
 import { restoreParts } from '../lib/terminal/restore-only.ts';
 import { prepareRestoreOwner } from '../lib/terminal/restore-owner.ts';
 import { finishRestore, settle } from '../lib/terminal/restore-settle.ts';
+import {
+  describeOriginal,
+  restoreUnsignedSet,
+  unsignedOptions,
+  zipPair,
+} from '../lib/terminal/restore-unsigned.ts';
 import { sudoLine } from '../lib/terminal/sudo.ts';
 import { path } from '../lib/terminal/values.ts';
 
@@ -47,9 +55,10 @@ export default bareCommand({
     ),
     passphraseFile: option(
       '--passphrase-file <file>',
-      'file whose first line is the passphrase of that key',
+      'file whose first line is the passphrase of that key, or the password of zip files',
       path,
     ),
+    ...unsignedOptions,
     user: option(
       '--user <name>',
       'service account, when there is no server yet (default: $KTADMIN_USER, else keytrustee)',
@@ -60,8 +69,9 @@ export default bareCommand({
     const { confdir } = globals;
     if (values.finish) return finishRestore(confdir, values.user, terminal);
     const handed = await receiveHandover();
-    const file = handed === undefined ? setFile(args) : HANDED_FILE;
     const whole = values.only.length === 0;
+    const zips = zipPair(values, whole && args.length === 0, terminal);
+    const file = handed === undefined ? (zips?.config ?? setFile(args)) : HANDED_FILE;
     if (whole && values.dryRun) throw failure('usage', '--dry-run needs --only');
     if (!whole) await refuseUnfinished(confdir);
     const account = await (whole
@@ -75,10 +85,16 @@ export default bareCommand({
       interactive: terminal.canAsk,
     };
     const near = dirname(confdir);
-    return withRestoreSource({ file, near, ...decryption }, terminal, async (read, archive) => {
+    const pair = handed === undefined ? { zips } : {};
+    return withRestoreSource({ file, near, ...decryption, ...pair }, terminal, async (read, archive) => {
       // Another process, which goes on where this one cannot change its identity, has to open it again.
       if (isRoot()) await archive.chown(account.uid, account.gid);
       await become(account, terminal, { file: archive.fd });
+      if (whole && (zips !== undefined || (await isOriginal(archive)))) {
+        await settle(confdir, 'finish', account, terminal);
+        const request = { ...values, confdir, setName: args[0] ?? '' };
+        return restoreUnsignedSet(archive, request, account, terminal);
+      }
       const contents = await read();
       if (!whole) return restoreParts(contents, values, { confdir, account, terminal });
       reached('restore-verified');
@@ -93,6 +109,7 @@ export default bareCommand({
   },
   print: (result, terminal) => {
     if (result === undefined) return undefined;
-    return terminal.write('disabled' in result ? describeOnlyResult(result) : describeResult(result));
+    if ('disabled' in result) return terminal.write(describeOnlyResult(result));
+    return terminal.write(describeResult(result) + describeOriginal(result as UnsignedResult));
   },
 });

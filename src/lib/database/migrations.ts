@@ -39,10 +39,10 @@ function unlessMade(error: unknown): void {
 }
 
 /** Creates an empty database with the encoding and locale that the server's own has. */
-export async function createDatabase(database: Database, name: string): Promise<void> {
+export async function createDatabase(database: Database, name: string, owner = ROLE): Promise<void> {
   const identifier = database.escapeIdentifier(name);
   await database.query(
-    `create database ${identifier} owner ${ROLE} template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'`,
+    `create database ${identifier} owner ${owner} template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'`,
   );
 }
 
@@ -55,9 +55,13 @@ export async function migrate(cluster: Cluster): Promise<string[]> {
   return withDatabase(cluster, (database) => applyMigrations(cluster, database));
 }
 
-/** Brings another database of the cluster, which was loaded from a set, up to this version. */
-export async function migrateLoaded(cluster: Cluster, name: string): Promise<void> {
-  await withDatabase(cluster, (database) => applyMigrations(cluster, database), name);
+/** Brings another database of the cluster, which was loaded from a set, up to this version; or only some steps of the way. */
+export async function migrateLoaded(
+  cluster: Cluster,
+  name: string,
+  count = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  await withDatabase(cluster, (database) => applyMigrations(cluster, database, count), name);
 }
 
 /** Fails where the server's database is not of this version. */
@@ -66,7 +70,11 @@ export async function requireCurrent(database: Database): Promise<void> {
   throw failure('state', "the database's tables are of an older version", 'ktadmin db restart');
 }
 
-async function applyMigrations(cluster: Cluster, database: Database): Promise<string[]> {
+async function applyMigrations(
+  cluster: Cluster,
+  database: Database,
+  count = Number.POSITIVE_INFINITY,
+): Promise<string[]> {
   if (await isCurrent(database)) return [];
   const { runner } = await load('migrate');
   await sweep(cluster.root, STAGING, STALE);
@@ -77,7 +85,7 @@ async function applyMigrations(cluster: Cluster, database: Database): Promise<st
       dbClient: database,
       dir: directory,
       direction: 'up',
-      count: Number.POSITIVE_INFINITY,
+      count,
       migrationsTable: TABLE,
       migrationsSchema: 'public',
       singleTransaction: true,

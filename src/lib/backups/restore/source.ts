@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Reporter } from '../../core/reporter.ts';
 import { reached } from '../../core/steps.ts';
+import { openZipPair, type ZipPair } from '../original/zip-pair.ts';
 import { readContents, type SetContents } from './contents.ts';
 import { openSet } from './open-set.ts';
 
@@ -12,6 +13,8 @@ export interface RestoreSource {
   home: string;
   passphraseFile: string | undefined;
   interactive: boolean;
+  /** The manual's two zip files, in place of `file`. */
+  zips?: ZipPair | undefined;
 }
 
 /**
@@ -25,7 +28,10 @@ export async function withRestoreSource<T>(
 ): Promise<T> {
   const passphrase = source.passphraseFile === undefined ? undefined : await open(source.passphraseFile, 'r');
   try {
-    const decrypt = () => openSet(source.file, source.near, { ...source, passphrase });
+    const decrypt = () =>
+      source.zips === undefined
+        ? openSet(source.file, source.near, { ...source, passphrase })
+        : openZipPair(source.zips, source.near);
     // A spinner would be drawn over the question for a passphrase.
     const archive =
       source.interactive && passphrase === undefined

@@ -63,6 +63,10 @@ export function judge(checks: Check[]): Verdict {
       text: 'Nothing is proven: it was not decrypted, and no receipt speaks for it. Run it as the recipient.',
     };
   }
+  if (isRead && outcome('manifest') === 'not checked') {
+    const text = 'Nothing failed, but nobody signed it: it may have been changed, and nobody can know.';
+    return { code: 'state', text };
+  }
   if (outcome('origin') !== 'ok') {
     return {
       code: 'state',
