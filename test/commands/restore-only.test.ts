@@ -1,7 +1,7 @@
 /** One organization or one deposit comes back, and nothing else is rolled back (hazard PG-21). */
 import { chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   aClient,
   aDeposit,
@@ -13,7 +13,14 @@ import {
   withoutOrganization,
 } from '../support/deposits.ts';
 import { refusal, said } from '../support/refusal.ts';
-import { isRoot, type RunOptions, type TestServer, testServer, world } from '../support/sandbox.ts';
+import {
+  isRoot,
+  type RunOptions,
+  sharedServer,
+  type TestServer,
+  testServer,
+  world,
+} from '../support/sandbox.ts';
 import { backup } from '../support/sets.ts';
 import { hasTerminal, ktadminOnTerminal } from '../support/terminal.ts';
 
@@ -21,8 +28,7 @@ const A = fingerprint('A');
 const D = fingerprint('D');
 
 /** Two organizations with clients of every state, deposits of every kind, and a set of it. */
-async function place(): Promise<{ server: TestServer; set: string }> {
-  const server = await testServer();
+async function fill(server: TestServer): Promise<string> {
   await server.orgtool(['add', '-n', 'prod', '-c', 'finn@example.com,mo@example.com']);
   await server.orgtool(['add', '-n', 'other', '-c', 'root@localhost']);
   await server.orgtool(['set-auth', '-n', 'prod', '-s', 'the code']);
@@ -43,7 +49,12 @@ async function place(): Promise<{ server: TestServer; set: string }> {
          select id, sha256('token'), now() + interval '1 day' from contact where email = 'mo@example.com';`,
     ].join('\n'),
   );
-  return { server, set: await backup(server) };
+  return backup(server);
+}
+
+async function place(): Promise<{ server: TestServer; set: string }> {
+  const server = await testServer();
+  return { server, set: await fill(server) };
 }
 
 const restore = (server: TestServer, set: string, only: string[], options: RunOptions = {}) =>
@@ -308,14 +319,30 @@ describe('what is there now is never overwritten: status 6, and nothing changes'
       `the handle "disk/1" of deposit ${uuid('first')} is taken by deposit ${uuid('taker')} now`,
     ],
   ];
+  const server = sharedServer();
+  let set = '';
+  const onCluster = (...statements: string[]) =>
+    server.ktadmin([
+      'db',
+      'psql',
+      '--',
+      '-X',
+      '-d',
+      'postgres',
+      ...statements.flatMap((each) => ['-c', each]),
+    ]);
+  beforeAll(async () => {
+    set = await fill(server);
+    await onCluster('create database pristine template keytrustee');
+  });
   test.each(cases)('%s', async (_, change, only, message) => {
-    const { server, set } = await place();
+    await onCluster('drop database keytrustee', 'create database keytrustee template pristine');
     await server.query(change);
     const before = await dumpLines(server);
     const refused = said(await restore(server, set, [only, '--yes']));
     expect(refused).toEqual(refusal(6, `nothing was changed: ${message}`, HINT));
     expect(await dumpLines(server)).toEqual(before);
-    expect(await databases(server)).toBe('keytrustee postgres');
+    expect(await databases(server)).toBe('keytrustee postgres pristine');
   });
 });
 
