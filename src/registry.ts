@@ -58,6 +58,11 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
     () => import('./commands/backup/verify.ts'),
   ],
   ['backup drill', 'restore a set to see that it comes back', () => import('./commands/backup/drill.ts')],
+  [
+    'backup list',
+    'list the backup sets, and what is known of them',
+    () => import('./commands/backup/list.ts'),
+  ],
   ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['config', 'keytrustee.conf'],

@@ -10,7 +10,7 @@ import { readContents } from './restore/contents.ts';
 import type { SetPlace, SurveyedSet } from './survey.ts';
 
 /** What reading a set whole has changed in what is known of it. */
-type Found = Partial<Pick<SurveyedSet, 'state' | 'reason' | 'order'>>;
+type Found = Partial<Pick<SurveyedSet, 'state' | 'reason' | 'order' | 'record'>>;
 
 async function compareWithReceipt(handle: FileHandle, { receipt }: SurveyedSet): Promise<Found> {
   const { size, sha256 } = await digestOf(handle);
@@ -41,13 +41,13 @@ async function readWhole(place: SetPlace, set: SurveyedSet, reporter: Reporter):
         : await compareWithReceipt(handle, set);
     const file = await identityOf(handle);
     if (!isSameFile(before, file)) throw failure('failed', 'it was changed while it was read');
-    if (found.state === 'good' || found.state === 'damaged') {
-      await recordVerified(set.path, { file, outcome: found.state }).catch((error: unknown) => {
-        const why = `That ${set.name} was verified cannot be remembered: ${explain(error).message}`;
-        reporter.log(LOGGER, 'WARNING', why);
-      });
-    }
-    return found;
+    if (found.state !== 'good' && found.state !== 'damaged') return found;
+    const record = await recordVerified(set.path, { file, outcome: found.state }).catch((error: unknown) => {
+      const why = `That ${set.name} was verified cannot be remembered: ${explain(error).message}`;
+      reporter.log(LOGGER, 'WARNING', why);
+      return undefined;
+    });
+    return { ...found, record };
   } finally {
     await handle.close();
   }
@@ -55,11 +55,11 @@ async function readWhole(place: SetPlace, set: SurveyedSet, reporter: Reporter):
 
 /**
  * Reads a set whole and says what it is worth: by its receipt; without one, where it is in clear, by its manifest. What
- * neither of them can tell of stays as it was.
+ * neither of them can tell of stays as it was, and what was found damaged is not read again.
  */
 export async function checkSet(place: SetPlace, set: SurveyedSet, reporter: Reporter): Promise<SurveyedSet> {
   const byItself = set.state === 'no receipt' && !set.encrypted;
-  if (set.receipt === undefined && !byItself) return set;
+  if (set.state === 'damaged' || (set.receipt === undefined && !byItself)) return set;
   try {
     return { ...set, ...(await readWhole(place, set, reporter)) };
   } catch (error) {

@@ -104,34 +104,36 @@ async function whenFree<T>(directory: string, work: () => Promise<T>): Promise<T
   }
 }
 
-async function change(path: string, check: Check, times: Partial<SetRecord>): Promise<void> {
+async function change(path: string, check: Check, times: Partial<SetRecord>): Promise<SetRecord | undefined> {
   const directory = dirname(path);
   const name = basename(path);
   const begins = beginningOf(name);
   // A set that was given another name belongs to nobody's list.
-  if (begins === undefined) return;
+  if (begins === undefined) return undefined;
   const place = pathOf(directory, begins);
-  await whenFree(directory, async () => {
+  return whenFree(directory, async () => {
     const { sets } = await read(place);
     const before = sets.get(name);
     const same = before !== undefined && isSameFile(before.file, check.file) ? before : undefined;
     const { file, outcome } = check;
     const known = { verifiedAt: same?.verifiedAt ?? null, drilledAt: same?.drilledAt ?? null };
-    sets.set(name, { file, outcome, ...known, ...times });
+    const record = { file, outcome, ...known, ...times };
+    sets.set(name, record);
     for (const each of sets.keys()) if (!(await exists(join(directory, each)))) sets.delete(each);
     const text = JSON.stringify({ format: 1, sets: Object.fromEntries(sets) }, null, 2);
     await replaceFile(place, `${text}\n`);
+    return record;
   });
 }
 
 /** Remembers that a set's file was read whole and compared with what the server signed. */
-export async function recordVerified(path: string, check: Check): Promise<void> {
+export async function recordVerified(path: string, check: Check): Promise<SetRecord | undefined> {
   const verifiedAt = (check.at ?? new Date()).toISOString();
-  await change(path, check, { verifiedAt });
+  return change(path, check, { verifiedAt });
 }
 
 /** Remembers that a set was restored for trial, which verifies it too. */
-export async function recordDrilled(path: string, check: Check): Promise<void> {
+export async function recordDrilled(path: string, check: Check): Promise<SetRecord | undefined> {
   const at = (check.at ?? new Date()).toISOString();
-  await change(path, check, { verifiedAt: at, drilledAt: at });
+  return change(path, check, { verifiedAt: at, drilledAt: at });
 }

@@ -71,7 +71,8 @@ async function judgeReceipt(
     const receipt = await checkReceipt(call, path, signed);
     if (receipt.fingerprint !== place.fingerprint || receipt.host !== hostName(place.host))
       return { state: 'another server' };
-    if (receipt.size !== size) return damaged(`it has ${size} bytes instead of ${receipt.size}`);
+    if (receipt.size !== size)
+      return { ...damaged(`it has ${size} bytes instead of ${receipt.size}`), receipt };
     return { state: 'not checked', receipt };
   } catch (error) {
     checkInterruption();

@@ -67,7 +67,7 @@ const remember = async (path: string, days = 0) =>
   recordVerified(path, { file: await identityOf(path), outcome: 'good', at: at(days) });
 
 /** What can have become of a set since it was made; all but the first three make it count for nothing. */
-const FATES: Record<string, (path: string) => Promise<void>> = {
+const FATES: Record<string, (path: string) => Promise<unknown>> = {
   good: async () => undefined,
   'verified today': (path) => remember(path),
   'verified long ago': (path) => remember(path, -9),
