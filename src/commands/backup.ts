@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
-import { DEFAULT_SIGNING_HOME } from '../lib/backups/include/signing-home.ts';
 import { makeBackup } from '../lib/backups/make.ts';
 import { prepareOutput } from '../lib/backups/output.ts';
+import { DEFAULT_SIGNING_HOME } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
 import { keyringOf } from '../lib/gpg/keyring.ts';
 import { backupDirectories } from '../lib/terminal/backup-directories.ts';

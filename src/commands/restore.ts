@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
+import { isClientSet } from '../lib/backups/include/contents.ts';
 import { isOriginal } from '../lib/backups/original/read.ts';
 import type { UnsignedResult } from '../lib/backups/original/restore.ts';
-import { checkParent, planRestore } from '../lib/backups/restore/plan.ts';
+import { checkParent, checkSigner, planRestore } from '../lib/backups/restore/plan.ts';
 import { restoreSet, resultOf } from '../lib/backups/restore/restore.ts';
 import { isOfSet } from '../lib/backups/restore/settle.ts';
 import { withRestoreSource } from '../lib/backups/restore/source.ts';
@@ -15,8 +16,10 @@ import { refuseUnfinished } from '../lib/core/unfinished.ts';
 import { bareCommand, flag, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
 import { describeOnlyResult, parseOnly } from '../lib/terminal/only.ts';
+import { opening, signingHome } from '../lib/terminal/options.ts';
 import { confirm } from '../lib/terminal/prompts.ts';
 import { describePlan, describeResult } from '../lib/terminal/restore.ts';
+import { describeClientResult, restoreClient } from '../lib/terminal/restore-directories.ts';
 import { restoreParts } from '../lib/terminal/restore-only.ts';
 import { prepareRestoreOwner } from '../lib/terminal/restore-owner.ts';
 import { finishRestore, settle } from '../lib/terminal/restore-settle.ts';
@@ -59,6 +62,8 @@ export default bareCommand({
       path,
     ),
     ...unsignedOptions,
+    fingerprint: opening.fingerprint,
+    signingHome,
     user: option(
       '--user <name>',
       'service account, when there is no server yet (default: $KTADMIN_USER, else keytrustee)',
@@ -68,6 +73,8 @@ export default bareCommand({
   async run(values, { globals, terminal, args }) {
     const { confdir } = globals;
     if (values.finish) return finishRestore(confdir, values.user, terminal);
+    const [typed = ''] = args;
+    if (isClientSet(typed)) return restoreClient(path(typed), values, terminal);
     const handed = await receiveHandover();
     const whole = values.only.length === 0;
     const zips = zipPair(values, whole && args.length === 0, terminal);
@@ -91,11 +98,18 @@ export default bareCommand({
       if (isRoot()) await archive.chown(account.uid, account.gid);
       await become(account, terminal, { file: archive.fd });
       if (whole && (zips !== undefined || (await isOriginal(archive)))) {
+        if (values.fingerprint !== undefined)
+          throw failure(
+            'untrusted',
+            'nobody signed this set, so it cannot be by --fingerprint',
+            'leave that out',
+          );
         await settle(confdir, 'finish', account, terminal);
         const request = { ...values, confdir, setName: args[0] ?? '' };
         return restoreUnsignedSet(archive, request, account, terminal);
       }
       const contents = await read();
+      checkSigner(contents, values.fingerprint);
       if (!whole) return restoreParts(contents, values, { confdir, account, terminal });
       reached('restore-verified');
       const settled = await settle(confdir, 'finish', account, terminal);
@@ -109,6 +123,7 @@ export default bareCommand({
   },
   print: (result, terminal) => {
     if (result === undefined) return undefined;
+    if ('directories' in result) return terminal.write(describeClientResult(result));
     if ('disabled' in result) return terminal.write(describeOnlyResult(result));
     return terminal.write(describeResult(result) + describeOriginal(result as UnsignedResult));
   },

@@ -1,14 +1,16 @@
 import { open } from 'node:fs/promises';
+import { isClientSet } from '../../lib/backups/include/contents.ts';
 import { judge } from '../../lib/backups/verify/checks.ts';
 import { type Inspection, inspectSet } from '../../lib/backups/verify/inspect.ts';
-import { findPin, type Pin } from '../../lib/backups/verify/pin.ts';
+import { findClientPin, findPin, type Pin } from '../../lib/backups/verify/pin.ts';
 import { verifySet } from '../../lib/backups/verify/verify.ts';
+import { DEFAULT_SIGNING_HOME } from '../../lib/core/config.ts';
 import { STATUS } from '../../lib/core/errors.ts';
 import { HANDED_FILE, receiveHandover } from '../../lib/core/handover.ts';
 import { lesserAccount } from '../../lib/core/ownership.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
 import { become } from '../../lib/terminal/execute.ts';
-import { opening } from '../../lib/terminal/options.ts';
+import { opening, signingHome } from '../../lib/terminal/options.ts';
 import { keyringsOf, sourceOf } from '../../lib/terminal/set-source.ts';
 import { path } from '../../lib/terminal/values.ts';
 import { describeChecks } from '../../lib/terminal/verify.ts';
@@ -23,7 +25,7 @@ interface Prepared extends Omit<Inspection, 'archive'> {
 export default bareCommand({
   shortConfdir: true,
   words: '<file>',
-  options: opening,
+  options: { ...opening, signingHome },
   examples: [
     'ktadmin backup verify kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg',
     'ktbackup verify /mnt/safe/set.tar.gpg --passphrase-file /root/passphrase --json',
@@ -31,9 +33,14 @@ export default bareCommand({
   async run(values, { globals, terminal, args }) {
     const handed = (await receiveHandover())?.prepared as Prepared | undefined;
     const file = path(args[0] ?? '');
-    const pin = handed?.pin ?? (await findPin(values.fingerprint, globals.confdir));
+    const home = values.signingHome ?? DEFAULT_SIGNING_HOME;
+    const findOwn = () =>
+      isClientSet(file)
+        ? findClientPin(values.fingerprint, home)
+        : findPin(values.fingerprint, globals.confdir);
+    const pin = handed?.pin ?? (await findOwn());
     const source = sourceOf(file, values, terminal);
-    const keyrings = keyringsOf(source, globals.confdir);
+    const keyrings = keyringsOf(source, isClientSet(file) ? home : globals.confdir);
     const seen = handed === undefined ? await inspectSet(source, keyrings, terminal) : await takeOver(handed);
     const { archive, ...found } = seen;
     try {

@@ -4,7 +4,9 @@ import { digestOf } from '../core/digest.ts';
 import { explain, failure, KeyTrusteeError } from '../core/errors.ts';
 import { checkInterruption } from '../core/interrupt.ts';
 import type { Reporter } from '../core/reporter.ts';
+import { readClientContents } from './include/contents.ts';
 import { LOGGER } from './logger.ts';
+import { hostName } from './name.ts';
 import { identityOf, isSameFile, recordVerified } from './records.ts';
 import { readContents } from './restore/contents.ts';
 import type { SetPlace, SurveyedSet } from './survey.ts';
@@ -21,9 +23,11 @@ async function compareWithReceipt(handle: FileHandle, { receipt }: SurveyedSet):
 /** A set in clear holds its manifest, which says the same as a receipt. */
 async function compareWithManifest(handle: FileHandle, place: SetPlace): Promise<Found> {
   try {
-    const { manifest } = await readContents(handle);
+    const isClient = typeof place.host !== 'string';
+    const { manifest } = await (isClient ? readClientContents(handle) : readContents(handle));
     const { host, fingerprint, sequence, created } = manifest;
-    if (host !== place.host || fingerprint !== place.fingerprint) return { state: 'another server' };
+    if (host !== hostName(place.host) || fingerprint !== place.fingerprint)
+      return { state: 'another server' };
     return { state: 'good', order: { sequence, created } };
   } catch (error) {
     if (error instanceof KeyTrusteeError && error.code === 'untrusted') return { reason: error.message };

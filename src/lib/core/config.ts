@@ -3,6 +3,9 @@ import { join } from 'node:path';
 /** Where the configuration of a server lies when nothing else is said (the original product's place). */
 export const DEFAULT_CONFDIR = '/var/lib/keytrustee/.keytrustee';
 
+/** Where the key of a client's host lies that signs its sets, when nothing else is said. */
+export const DEFAULT_SIGNING_HOME = '/var/lib/keytrustee-backup';
+
 /** The service account when nothing else is said. */
 export const DEFAULT_ACCOUNT = 'keytrustee';
 

@@ -1,8 +1,7 @@
 import { makeClientBackup } from '../backups/include/make.ts';
-import { DEFAULT_SIGNING_HOME } from '../backups/include/signing-home.ts';
 import type { BackupResult } from '../backups/make.ts';
 import { currentAccount } from '../core/account.ts';
-import { confdirFiles } from '../core/config.ts';
+import { confdirFiles, DEFAULT_SIGNING_HOME } from '../core/config.ts';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 import { keyringOf } from '../gpg/keyring.ts';

@@ -1,3 +1,4 @@
+import { DEFAULT_SIGNING_HOME } from '../core/config.ts';
 import { option } from './command.ts';
 import { fingerprint, path } from './values.ts';
 
@@ -22,3 +23,10 @@ export const opening = {
     fingerprint,
   ),
 };
+
+/** `--signing-home`, of what reads a client's set. */
+export const signingHome = option(
+  '--signing-home <dir>',
+  `of a client's set: where this host's own key lies (default: ${DEFAULT_SIGNING_HOME})`,
+  path,
+);

@@ -11,7 +11,7 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Client, clientHost } from '../../support/client.ts';
 import { refusal, said } from '../../support/refusal.ts';
@@ -183,6 +183,18 @@ test('--roll deletes older sets of these directories alone, never those of a ser
     kept.toSorted(),
   );
   expect(await readdir(client.output)).not.toContain(`${first.split('/').at(-1)}.receipt.asc`);
+});
+
+test('--roll counts a set in clear that has lost its receipt by its manifest', async () => {
+  const client = await clientHost();
+  const first = await madeBy(client);
+  const second = await madeBy(client);
+  await rm(`${second}.receipt.asc`);
+  const third = await madeBy(client, '--roll=2');
+  expect((await setsIn(client.output)).toSorted()).toEqual(
+    [second, third].map((path) => basename(path)).toSorted(),
+  );
+  expect(first).not.toBe(second);
 });
 
 test('what changes for as long as it is read makes no set', async () => {

@@ -5,9 +5,6 @@ import { refuseOpenDirectory } from '../../core/ownership.ts';
 import type { KeyringFiles } from '../../gpg/program.ts';
 import { findServerKey, generateServerKey, qualifiedFingerprint } from '../../gpg/server-key.ts';
 
-/** Where the key of a client's host lies that signs its sets, when nothing else is said. */
-export const DEFAULT_SIGNING_HOME = '/var/lib/keytrustee-backup';
-
 const STAGING = '.init-';
 
 /** The key that signs this host's sets. */

@@ -13,6 +13,7 @@ import { clearSignWith } from '../../gpg/signature.ts';
 import { MANIFEST_ENDING } from '../manifest.ts';
 import { chooseStem, publishSet } from '../output.ts';
 import { writeReceipt } from '../receipt.ts';
+import { KEY_ENDING } from './contents.ts';
 import type { ClientManifest, ClientMember } from './manifest.ts';
 import type { SigningKey } from './signing-home.ts';
 import { contentOf, type Tree } from './tree.ts';
@@ -29,9 +30,6 @@ export interface ClientParts {
   sequence: number;
   program: string;
 }
-
-/** The ending of the name under which the public key lies in the set. */
-const KEY_ENDING = '.pubring.kbx';
 
 /** A file of ours; by hand it would be unpacked beside the key that signed it. */
 function ownMember({ signingHome, created }: ClientParts, name: string, size: number): TarMember {

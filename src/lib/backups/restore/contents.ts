@@ -11,6 +11,7 @@ import { bareFingerprint } from '../../gpg/server-key.ts';
 import { verifyClearSigned } from '../../gpg/signature.ts';
 import { withPrivateHome } from '../../gpg/temporary.ts';
 import { MANIFEST_ENDING, type Manifest, type ManifestMember, parseManifest } from '../manifest.ts';
+import { CLIENT_PREFIX } from '../name.ts';
 
 /** A backup set whose every byte has been found to be what its signed manifest says. */
 export interface SetContents {
@@ -44,7 +45,11 @@ async function checkMember(handle: FileHandle, found: FoundMember, expected: Man
 }
 
 /** Every member that the manifest lists is there, in its order, and no other (hazard TA-21). */
-async function checkMembers(handle: FileHandle, found: FoundMember[], { members }: Manifest): Promise<void> {
+export async function checkMembers(
+  handle: FileHandle,
+  found: FoundMember[],
+  { members }: Pick<Manifest, 'members'>,
+): Promise<void> {
   const foundPaths = new Set(found.map(({ path }) => path));
   const listedPaths = new Set(members.map(({ path }) => path));
   const unlisted = found.find(({ path }) => !listedPaths.has(path));
@@ -97,6 +102,12 @@ export async function readContents(
   const members = await readMembers(handle);
   passed('archive');
   const last = members.pop();
+  if (last !== undefined && basename(last.path).startsWith(CLIENT_PREFIX))
+    throw failure(
+      'conflict',
+      "this is a client's set",
+      `its name must begin with ${CLIENT_PREFIX}, as it did`,
+    );
   if (last === undefined || !last.path.endsWith(MANIFEST_ENDING)) {
     throw failure(
       'untrusted',

@@ -9,6 +9,7 @@ import { exists } from '../../core/files.ts';
 import { type Cluster, clusterAt, clusterExists } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
+import { bareFingerprint } from '../../gpg/server-key.ts';
 import type { SetContents } from './contents.ts';
 
 /** What a restore will replace, for the person who is asked. */
@@ -35,6 +36,16 @@ async function currentFingerprint(confdir: string): Promise<string | undefined> 
     // A damaged configuration is a reason to restore, not an obstacle to it.
     return undefined;
   }
+}
+
+/** Refuses a set that somebody else signed than was named on the command line. */
+export function checkSigner({ manifest }: SetContents, expected: string | undefined): void {
+  if (expected === undefined || bareFingerprint(manifest.fingerprint) === expected) return;
+  throw failure(
+    'untrusted',
+    `the set was signed by ${manifest.fingerprint}, and not by ${expected}`,
+    'use another backup set',
+  );
 }
 
 /** Refuses a set of another server, or one that was made from another directory, unless that is what is wanted. */

@@ -1,6 +1,7 @@
 import { readRawConfiguration } from '../../core/configuration.ts';
 import { errorCode } from '../../core/errors.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
+import { signingFingerprint } from '../include/signing-home.ts';
 import type { Manifest } from '../manifest.ts';
 import { type Finding, failed, notChecked, ok } from './checks.ts';
 
@@ -18,6 +19,14 @@ export async function findPin(given: string | undefined, confdir: string): Promi
     const isClosed = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '');
     return { unknown: isClosed ? `${confdir} cannot be read` : `there is no server in ${confdir}` };
   }
+}
+
+/** The same for a client's set: the fingerprint that was given, else that of this host's own signing key. */
+export async function findClientPin(given: string | undefined, signingHome: string): Promise<Pin> {
+  if (given !== undefined) return { fingerprint: given, from: '--fingerprint' };
+  const found = await signingFingerprint(signingHome).catch(() => undefined);
+  if (found === undefined) return { unknown: `there is no key of this host in ${signingHome}` };
+  return { fingerprint: bareFingerprint(found), from: signingHome };
 }
 
 /** Compares whose set it says to be, which its signer has confirmed, with whose it must be. */

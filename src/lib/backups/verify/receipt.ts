@@ -5,6 +5,7 @@ import { digestOf } from '../../core/digest.ts';
 import { KeyTrusteeError } from '../../core/errors.ts';
 import { withKeyring } from '../../gpg/program.ts';
 import { withPrivateHome } from '../../gpg/temporary.ts';
+import { KEY_ENDING } from '../include/contents.ts';
 import { checkReceipt, parseReceipt, type Receipt, readSignedReceipt } from '../receipt.ts';
 import { type Finding, failed, notChecked, ok } from './checks.ts';
 
@@ -52,10 +53,15 @@ export function claimOf({ signed }: FoundReceipt): Receipt | undefined {
   }
 }
 
-/** The keyring that a set holds, which counts no more than the set's own signature. */
+/** The keyrings that a set holds, which count no more than the set's own signature. A client's set ends with its own. */
 async function keyringOf(archive: FileHandle): Promise<string[]> {
-  const found = (await readMembers(archive)).find(({ path }) => basename(path) === 'pubring.kbx');
-  return found === undefined ? [] : [(await readSmallMember(archive, found)).toString('base64')];
+  const members = await readMembers(archive);
+  const server = members.find(({ path }) => basename(path) === 'pubring.kbx');
+  const client = members.findLast(({ path }) => path.endsWith(KEY_ENDING));
+  const found = [server, client].filter((member) => member !== undefined);
+  return Promise.all(
+    found.map(async (member) => (await readSmallMember(archive, member)).toString('base64')),
+  );
 }
 
 /** Whether a keyring has the key that signed; undefined where it has not. */

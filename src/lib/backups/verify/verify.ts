@@ -1,7 +1,7 @@
 import type { Reporter } from '../../core/reporter.ts';
-import type { Manifest } from '../manifest.ts';
+import { isClientSet } from '../include/contents.ts';
 import { type Check, type Findings, failed, listChecks, notChecked } from './checks.ts';
-import { checkContents } from './contents.ts';
+import { checkContents, type SignedManifest } from './contents.ts';
 import type { Inspection } from './inspect.ts';
 import { checkOrigin, type Pin } from './pin.ts';
 import { claimOf, judgeReceipt } from './receipt.ts';
@@ -12,7 +12,7 @@ async function addReceipt(
   file: string,
   { receipt, archive }: Inspection,
   pin: Pin,
-  manifest: Manifest | undefined,
+  manifest: SignedManifest | undefined,
 ): Promise<void> {
   if (receipt === undefined) {
     all.receipt ??= notChecked('there is none beside the set');
@@ -44,7 +44,7 @@ export async function verifySet(
   const inside =
     archive === undefined
       ? undefined
-      : await reporter.step('verifying the set', () => checkContents(archive));
+      : await reporter.step('verifying the set', () => checkContents(archive, isClientSet(file)));
   Object.assign(all, inside?.findings);
   if (inside?.manifest !== undefined) all.origin = checkOrigin(pin, inside.manifest);
   await addReceipt(all, file, inspection, pin, inside?.manifest);
