@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 
 const only = {
   environment: 'src/lib/core/config.ts',
-  processes: 'src/lib/core/process.ts',
+  processes: ['src/lib/core/process.ts', 'src/lib/core/daemon.ts'],
   loading: 'src/lib/core/lazy.ts',
   printing: ['src/commands/**', 'src/lib/terminal/**', 'src/program.ts'],
 };
@@ -24,7 +24,7 @@ const exits = ['exit', 'reallyExit', 'abort'].map((property) => ({
 }));
 
 const starters = ['node:child_process', 'child_process', 'execa'];
-const startsProcess = `Only ${only.processes} starts a process.`;
+const startsProcess = `Only ${only.processes.join(' and ')} start a process.`;
 const staticImports = [
   ...starters.map((name) => ({ name, message: startsProcess, allowTypeImports: true })),
   ...['node:process', 'process'].map((name) => ({ name, message: 'Use the global process.' })),
@@ -73,7 +73,7 @@ export default defineConfig(
   },
   { files: [only.environment], rules: { 'no-restricted-properties': ['error', ...exits] } },
   {
-    files: [only.processes, only.loading],
+    files: [...only.processes, only.loading],
     rules: { 'no-restricted-syntax': ['error', writing], '@typescript-eslint/no-restricted-imports': 'off' },
   },
   // The second signal ends the program at once.

@@ -26,7 +26,12 @@ const needs = [
     there: () => ['gpg', 'gpgconf', 'gpg-agent'].every(onPath),
     packages: { 'apt-get': ['gpg', 'gpgconf', 'gpg-agent'], dnf: ['gnupg2'], apk: ['gnupg'] },
   },
-  testNeed('setpriv and unshare', ['setpriv', 'unshare'], 'util-linux'),
+  {
+    name: 'setpriv',
+    there: () => onPath('setpriv'),
+    packages: { 'apt-get': ['util-linux'], dnf: ['util-linux'], apk: ['util-linux-misc'] },
+  },
+  testNeed('unshare', ['unshare'], 'util-linux', { apk: ['util-linux-misc'] }),
   testNeed('script', ['script'], 'bsdutils', { dnf: ['util-linux'], apk: ['util-linux-misc'] }),
   testNeed('openssl', ['openssl'], 'openssl'),
   testNeed('tar', ['tar'], 'tar'),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   fakePath,
@@ -92,17 +92,85 @@ test.each<[string, string, string]>([
   ['cannot sign', '*--clearsign*', 'exit 2'],
   ['dies while it signs', '*--clearsign*', 'kill -KILL $$'],
   ['cannot export the recipient', '*--export*', 'exit 2'],
+  ['cannot encrypt', '*--encrypt*', 'exit 2'],
+  ['dies while it encrypts', '*--encrypt*', 'head -c 2000 >/dev/null; kill -KILL $$'],
+  ['fails after it has encrypted everything', '*--encrypt*', '"$REAL" "$@"; exit 2'],
 ])('a gpg that %s publishes nothing', async (_, option, then) => {
   const { server, output, scratch } = await place();
   const PATH = await fakePath(scratch, { gpg: `case "$*" in ${option}) ${then};; esac; exec "$REAL" "$@"` });
   const failed = await server.ktbackup([...ENCRYPTED, `--output=${output}`], { env: { PATH } });
-  const how = then.startsWith('kill') ? 'signal SIGKILL' : 'exit status 2';
+  const how = then.includes('kill -KILL') ? 'signal SIGKILL' : 'exit status 2';
   expect(brief(failed)).toEqual({
     status: 1,
     stdout: '',
     stderr: `ktadmin: error: gpg failed (${how})\n`,
   });
   expect(await readdir(output)).toEqual([]);
+});
+
+test.each<[string, string]>([
+  ['says nothing', 'cat >/dev/null; exit 0'],
+  ['is cut short', '"$REAL" "$@" 2>/dev/null | head -c 3000; exit 0'],
+  ['does not read', 'exit 0'],
+])('a gpg that %s when it encrypts and exits 0 publishes nothing', async (_, then) => {
+  const { server, output, scratch } = await place();
+  const PATH = await fakePath(scratch, {
+    gpg: `case "$*" in *--encrypt*) ${then};; esac; exec "$REAL" "$@"`,
+  });
+  expect(brief(await server.ktbackup([...ENCRYPTED, `--output=${output}`], { env: { PATH } }))).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'ktadmin: error: gpg ended without finishing the encryption\n',
+  });
+  expect(await readdir(output)).toEqual([]);
+});
+
+test.each<[string, string, RegExp]>([
+  ['exits 1', 'echo "psql: error: broken" >&2; exit 1', /^ktadmin: error: psql failed \(exit status 1\): /],
+  [
+    'dies by a signal',
+    '"$REAL" "$@" | head -c 100; kill -KILL $$',
+    /^ktadmin: error: psql failed \(signal SIGKILL\)\n$/,
+  ],
+  [
+    'is cut short and exits 0',
+    '"$REAL" "$@" | head -c 100; exit 0',
+    /^ktadmin: error: the copy of the database is shorter than computed\n$/,
+  ],
+  [
+    'says nothing and exits 0',
+    'exit 0',
+    /^ktadmin: error: the copy of the database is shorter than computed\n$/,
+  ],
+  [
+    'says more than it should',
+    '"$REAL" "$@"; echo more',
+    /^ktadmin: error: the copy of the database is longer than computed\n$/,
+  ],
+  [
+    'begins with something else',
+    'echo hello; "$REAL" "$@"',
+    /^ktadmin: error: the copy of the table client is not \d+ bytes long, as was computed\n$/,
+  ],
+  [
+    'fails after all of its output',
+    '"$REAL" "$@"; exit 3',
+    /^ktadmin: error: psql failed \(exit status 3\)\n$/,
+  ],
+])('a copy of the tables that %s publishes nothing', async (_, script, stderr) => {
+  const { server, output, scratch } = await place();
+  const earlier = await backup(server);
+  const before = await readdir(output);
+  const term = marker();
+  const fake = await fakePostgres(scratch, { psql: script });
+  for (const how of [ENCRYPTED, ['--cleartext', '--quiet']]) {
+    const env = { PG_BINDIR: fake, TERM: term };
+    const failed = await server.ktbackup([...how, '--roll=1', `--output=${output}`], { env });
+    expect(brief(failed)).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(stderr) as string });
+    expect(await readdir(output)).toEqual(before);
+  }
+  expect(before).toContain(basename(earlier));
+  expect(await processesWith(term)).toEqual([]);
 });
 
 test('with the database down it says how to start it', async () => {
@@ -372,8 +440,8 @@ test.skipIf(!isRoot)(
       "insert into organization (uuid, name, auth_secret) select lpad(i::text, 43, '0'), 'n' || i, repeat(md5(i::text), 30) from generate_series(1, 2000) i",
     );
     for (const [size, what] of [
-      ['1m', 'the dump'],
-      ['3m', 'the set'],
+      ['16k', 'what waits'],
+      ['1m', 'the set'],
     ] as const) {
       const { status, stdout, stderr } = await inNamespace(
         `mount -t tmpfs -o size=${size},mode=700,uid=${world.account.uid},gid=${world.account.gid} tmpfs ${output}
@@ -414,7 +482,7 @@ test('a database of 64 MiB goes through in bounded memory', async () => {
       select id, repeat('A', 40), '', 'active' from organization;
     insert into deposit (uuid, client_id, handle, content, sha256)
       select lpad(i::text, 43, '0'), (select id from client), i::text, decode(repeat(md5(i::text), 16384), 'hex'), decode(repeat('00', 32), 'hex')
-      from generate_series(1, 128) i`);
+      from generate_series(1, 256) i`);
   const words = ['ktbackup', '--gpg-recipient=John Doe', '--quiet', `--output=${output}`];
   // The program itself says at its end how much memory it had at most.
   const probe = join(output, '..', 'probe.mjs');

@@ -64,7 +64,9 @@ const FAULTS: [string, (scratch: string) => Promise<Record<string, string>>, Reg
   [
     'psql fails in the middle',
     async (scratch) => ({
-      PG_BINDIR: await fakePostgres(scratch, { psql: 'head -c 3000 | "$REAL" "$@"; exit 1' }),
+      PG_BINDIR: await fakePostgres(scratch, {
+        psql: `for last; do :; done; sed -i '/deposit.copy/,$d' "$last"; "$REAL" "$@"; exit 1`,
+      }),
     }),
     /^ktadmin: error: psql failed \(exit status 1\)/,
   ],
@@ -76,13 +78,16 @@ const FAULTS: [string, (scratch: string) => Promise<Record<string, string>>, Reg
   [
     'rows are missing afterwards',
     async (scratch) => ({
-      PG_BINDIR: await fakePostgres(scratch, { psql: 'grep -v root@localhost | "$REAL" "$@"' }),
+      PG_BINDIR: await fakePostgres(scratch, {
+        // The script is the last argument.
+        psql: `for last; do :; done; sed -i 's/^commit;/delete from public.contact; commit;/' "$last"; exec "$REAL" "$@"`,
+      }),
     }),
     /^ktadmin: error: table contact has 0 rows after loading, and the set says 1\n$/,
   ],
   [
     'psql loads nothing',
-    async (scratch) => ({ PG_BINDIR: await fakePostgres(scratch, { psql: 'cat > /dev/null' }) }),
+    async (scratch) => ({ PG_BINDIR: await fakePostgres(scratch, { psql: 'exit 0' }) }),
     /^ktadmin: error: table \w+ has no rows after loading, and the set says \d+\n$/,
   ],
   [

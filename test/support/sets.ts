@@ -12,7 +12,7 @@ export interface ManifestText {
   fingerprint: string;
   confdir: string;
   account: string;
-  database: { member: string; rows: Record<string, number> };
+  database: { member: string; parts: string[]; rows: Record<string, number> };
   recipients: { fingerprint: string; userId: string }[];
   excluded: string[];
   members: { path: string; type: string; size: number; sha256: string | null; mode: string; owner: string }[];

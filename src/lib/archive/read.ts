@@ -139,10 +139,13 @@ export async function readMembers(handle: FileHandle): Promise<FoundMember[]> {
   }
 }
 
+/** How much of a member is read at a time, bytes. */
+const PIECE = 512 * 1024;
+
 /** The bytes of a member, in pieces. */
 export async function* readMember(handle: FileHandle, member: FoundMember): AsyncGenerator<Buffer> {
   for (let done = 0; done < member.size; ) {
-    const length = Math.min(65_536, member.size - done);
+    const length = Math.min(PIECE, member.size - done);
     yield await readExactly(handle, member.offset + done, length);
     done += length;
   }

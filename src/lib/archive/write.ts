@@ -67,20 +67,3 @@ export async function* writeTar(
   }
   yield Buffer.alloc(2 * BLOCK);
 }
-
-/** Joins and splits buffers to pieces of one size: small pieces make encryption five times slower (hazard OP-4). */
-export async function* inPieces(source: AsyncIterable<Buffer>, size = 65536): AsyncGenerator<Buffer> {
-  let held: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of source) {
-    held.push(chunk);
-    length += chunk.length;
-    if (length < size) continue;
-    const joined = Buffer.concat(held);
-    const whole = length - (length % size);
-    for (let offset = 0; offset < whole; offset += size) yield joined.subarray(offset, offset + size);
-    held = [joined.subarray(whole)];
-    length -= whole;
-  }
-  if (length > 0) yield Buffer.concat(held);
-}

@@ -101,8 +101,8 @@ export async function makeBackup(
   reporter.log(LOGGER, 'INFO', `Dumping the database on port ${cluster.port}`);
   const made = await reporter.step('backing up', () =>
     withSnapshot(cluster, account, request.output, async (snapshot) => {
-      const { size } = snapshot.dump;
-      reporter.log(LOGGER, 'DEBUG', `Dumped ${size} bytes of PostgreSQL ${snapshot.postgresql}`);
+      const size = snapshot.files.reduce((sum, file) => sum + file.size, 0);
+      reporter.log(LOGGER, 'DEBUG', `Dumping ${size} bytes of PostgreSQL ${snapshot.postgresql}`);
       await sweepUnfinished(request.output, configuration.EXTERNAL_ADDRESS);
       return assemble(settings, request, snapshot, recipients, reporter);
     }),

@@ -21,7 +21,9 @@ const manifestSchema = z.object({
   account: z.string(),
   database: z.object({
     name: z.string(),
+    /** The script that loads it, and the files that the script reads. */
     member: z.string(),
+    parts: z._default(z.array(z.string()), []),
     postgresql: z.string(),
     systemIdentifier: z.string(),
     rows: z.record(z.string(), z.number()),

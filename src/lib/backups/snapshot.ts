@@ -1,22 +1,34 @@
 import type { Account } from '../core/account.ts';
 import { failure } from '../core/errors.ts';
 import { childFailure } from '../core/process.ts';
-import type { Cluster } from '../database/cluster.ts';
+import { type Cluster, DATABASE } from '../database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../database/connection.ts';
-import { countRows, dumpDatabase, dumpIsComplete } from '../database/dump.ts';
+import { copyTables } from '../database/copy.ts';
+import { type DumpPart, dumpDatabase, dumpIsComplete } from '../database/dump.ts';
+import { listTables, type MeasuredTable, measureTable, type Table } from '../database/tables.ts';
 import { type Spool, spoolEncrypted } from './spool.ts';
+import { type DumpFile, type TableFiles, tableFiles } from './table-copies.ts';
 
 /** The number of the advisory lock that one backup run holds: `ktbackup` in ASCII, cut to a positive bigint. */
 const LOCK = '7742929871846468976';
 
-/** A complete dump, and what the same snapshot of the database says of itself. */
+/** A database as one moment sees it: the files that its dump consists of, in their order, and what it says of itself. */
 export interface DatabaseSnapshot {
-  dump: Spool;
+  files: DumpFile[];
   rows: Record<string, number>;
   postgresql: string;
   systemIdentifier: string;
   /** Fails when the lock that came with the snapshot was lost meanwhile. */
   check(): Promise<void>;
+}
+
+/** Whom to ask for a dump, and where it may be put aside. */
+interface Source {
+  cluster: Cluster;
+  account: Account;
+  directory: string;
+  /** The identifier of the exported snapshot. */
+  snapshot: string;
 }
 
 async function lockOut(database: Database): Promise<void> {
@@ -28,15 +40,12 @@ async function lockOut(database: Database): Promise<void> {
   }
 }
 
-async function spoolDump(
-  cluster: Cluster,
-  account: Account,
-  snapshot: string,
-  directory: string,
-): Promise<Spool> {
-  const child = await dumpDatabase(cluster, account, snapshot);
+async function spoolDump(source: Source, part: DumpPart, tables: Table[]): Promise<Spool> {
+  const copied = part === 'tables' ? tables.filter((table) => table.isMeasurable) : [];
+  const names = copied.map(({ name }) => name);
+  const child = await dumpDatabase(source.cluster, source.account, source.snapshot, part, names);
   child.stdin.end();
-  const spool = await spoolEncrypted(child.stdout, directory).catch((error: unknown) => {
+  const spool = await spoolEncrypted(child.stdout, source.directory).catch((error: unknown) => {
     child.kill();
     throw error;
   });
@@ -50,6 +59,17 @@ async function spoolDump(
     await spool.close();
     throw error;
   }
+}
+
+/** Both parts at once, on a second processor. */
+async function spoolBoth(source: Source, tables: Table[]): Promise<[Spool, Spool]> {
+  const parts = [spoolDump(source, 'tables', tables), spoolDump(source, 'constraints', tables)];
+  const settled = await Promise.allSettled(parts);
+  const made = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const [first, second] = made;
+  if (first !== undefined && second !== undefined) return [first, second];
+  for (const spool of made) await spool.close();
+  throw settled.find((one) => one.status === 'rejected')?.reason;
 }
 
 async function describe(database: Database): Promise<{ postgresql: string; systemIdentifier: string }> {
@@ -70,9 +90,50 @@ async function checkConnection(database: Database): Promise<void> {
   });
 }
 
+async function measureAll(database: Database, tables: Table[]): Promise<MeasuredTable[]> {
+  const measured: MeasuredTable[] = [];
+  for (const table of tables) measured.push(await measureTable(database, table));
+  return measured;
+}
+
+const spooled = (name: string, spool: Spool): DumpFile => ({
+  name,
+  size: spool.size,
+  content: () => spool.content(),
+});
+
+/** Takes what can be taken before the tables' data, which only goes through when the set is written. */
+async function withDump<T>(
+  database: Database,
+  source: Source,
+  work: (snapshot: DatabaseSnapshot) => Promise<T>,
+): Promise<T> {
+  const tables = await listTables(database);
+  if (tables.length === 0) throw failure('state', 'the database has no tables: nothing to back up');
+  const dumps = spoolBoth(source, tables);
+  dumps.catch(() => undefined);
+  let copies: TableFiles | undefined;
+  try {
+    const measured = await measureAll(database, tables);
+    const copied = measured.filter((table) => table.isMeasurable);
+    const { cluster, account, snapshot } = source;
+    copies = tableFiles(copied, () => copyTables(cluster, account, DATABASE, copied, snapshot));
+    const [before, behind] = await dumps;
+    return await work({
+      files: [spooled('tables.sql', before), ...copies.files, spooled('constraints.sql', behind)],
+      rows: Object.fromEntries(measured.map(({ name, rows }) => [name, rows])),
+      ...(await describe(database)),
+      check: () => checkConnection(database),
+    });
+  } finally {
+    await copies?.close();
+    for (const spool of await dumps.catch(() => [])) await spool.close();
+  }
+}
+
 /**
- * Dumps the database and counts its rows in one snapshot, and lends both to `work`. Only one run at a time can hold the
- * snapshot of a server; PostgreSQL frees the lock when a run dies.
+ * Lends a dump of the database to `work`, all of it and the counts of its rows of one moment. Only one run at a time can
+ * hold the snapshot of a server; PostgreSQL frees the lock when a run dies. Bytes that wait lie encrypted in `directory`.
  */
 export async function withSnapshot<T>(
   cluster: Cluster,
@@ -82,24 +143,10 @@ export async function withSnapshot<T>(
 ): Promise<T> {
   return withDatabase(cluster, async (database) => {
     await lockOut(database);
-    const take = async (): Promise<DatabaseSnapshot> => {
+    const take = async () => {
       const { rows } = await database.query<{ id: string }>('select pg_export_snapshot() as id');
-      const dump = await spoolDump(cluster, account, rows[0]?.id ?? '', directory);
-      const check = () => checkConnection(database);
-      try {
-        return { dump, rows: await countRows(database), ...(await describe(database)), check };
-      } catch (error) {
-        await dump.close();
-        throw error;
-      }
+      return withDump(database, { cluster, account, directory, snapshot: rows[0]?.id ?? '' }, work);
     };
-    const snapshot = await withTransaction(database, take, 'begin isolation level repeatable read read only');
-    try {
-      if (Object.keys(snapshot.rows).length === 0)
-        throw failure('state', 'the database has no tables: nothing to back up');
-      return await work(snapshot);
-    } finally {
-      await snapshot.dump.close();
-    }
+    return withTransaction(database, take, 'begin isolation level repeatable read read only');
   });
 }

@@ -1,40 +1,31 @@
+import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import type { TarMember } from '../archive/member.ts';
-import { inPieces, type TarInput, writeTar } from '../archive/write.ts';
+import { type TarInput, writeTar } from '../archive/write.ts';
 import { confdirFiles } from '../core/config.ts';
-import type { Settings } from '../core/configuration.ts';
-import { DATABASE } from '../database/cluster.ts';
-import { encryptStream } from '../gpg/encrypt.ts';
+import { withEncryption } from '../gpg/encrypt.ts';
 import { type KeyringCall, withKeyring } from '../gpg/program.ts';
-import type { Recipient } from '../gpg/recipients.ts';
 import { bareFingerprint } from '../gpg/server-key.ts';
 import { clearSignWith } from '../gpg/signature.ts';
-import type { Collection } from './collect.ts';
-import { MANIFEST_ENDING, type Manifest, type ManifestMember, printManifest } from './manifest.ts';
-import { chooseStem, publishSet } from './output.ts';
-import { type Receipt, writeReceipt } from './receipt.ts';
-import type { DatabaseSnapshot } from './snapshot.ts';
+import { describeFile, describeSet, listed, type SetParts } from './describe-set.ts';
+import { MANIFEST_ENDING, type ManifestMember, printManifest } from './manifest.ts';
+import { chooseStem, publishSet } from './publish.ts';
+import { writeReceipt } from './receipt.ts';
+import { DATA_ENDING, loadScript } from './script.ts';
 
-/** What goes into a set. `created` in UTC. */
-export interface SetParts {
-  settings: Settings;
-  collection: Collection;
-  snapshot: DatabaseSnapshot;
-  recipients: Recipient[];
-  created: Date;
-  sequence: number;
-  program: string;
-}
-
-/** A file of ours that lies beside the configuration directory when the set is unpacked. */
-function memberBeside({ settings, created }: SetParts, name: string, size: number): TarMember {
+/** What of ours lies beside the configuration directory when the set is unpacked. */
+function memberBeside(
+  { settings, created }: SetParts,
+  name: string,
+  type: TarMember['type'],
+  size: number,
+): TarMember {
   const { account, confdir } = settings;
   return {
     path: join(confdir, '..', name).replace(/^\/+/, ''),
-    type: 'File',
+    type,
     size,
-    mode: 0o600,
+    mode: type === 'File' ? 0o600 : 0o700,
     owner: account.name,
     group: account.name,
     uid: account.uid,
@@ -43,84 +34,70 @@ function memberBeside({ settings, created }: SetParts, name: string, size: numbe
   };
 }
 
-function listed(member: TarMember, sha256: string | null): ManifestMember {
-  const { path, type, size, mode, owner } = member;
-  return { path, type, size, sha256, mode: mode.toString(8).padStart(4, '0'), owner };
-}
-
-function describeSet(parts: SetParts, dump: TarMember): Manifest {
-  const { settings, collection, snapshot, recipients, created, sequence, program } = parts;
-  const { configuration, confdir, account } = settings;
-  const { postgresql, systemIdentifier, rows } = snapshot;
-  return {
-    format: 1,
-    program,
-    created: created.toISOString(),
-    sequence,
-    host: configuration.EXTERNAL_ADDRESS,
-    fingerprint: configuration.LOCAL_FINGERPRINT,
-    confdir,
-    account: account.name,
-    database: { name: DATABASE, member: dump.path, postgresql, systemIdentifier, rows },
-    recipients: recipients.map(({ fingerprint, userId }) => ({ fingerprint, userId })),
-    excluded: collection.excluded,
-    members: [
-      ...collection.members.map(({ member, sha256 }) => listed(member, sha256)),
-      listed(dump, snapshot.dump.sha256),
-    ],
-  };
+/** Everything but the manifest, in its order. */
+async function* contents(parts: SetParts, stem: string): AsyncGenerator<TarInput> {
+  const { collection, snapshot } = parts;
+  for (const { member, data } of collection.members) yield { member, content: [data] };
+  const script = Buffer.from(
+    loadScript(
+      stem,
+      snapshot.files.map(({ name }) => name),
+    ),
+  );
+  yield { member: memberBeside(parts, `${stem}.sql`, 'File', script.length), content: [script] };
+  yield { member: memberBeside(parts, `${stem}${DATA_ENDING}`, 'Directory', 0), content: [] };
+  for (const { name, size, content } of snapshot.files) {
+    yield { member: memberBeside(parts, `${stem}${DATA_ENDING}/${name}`, 'File', size), content: content() };
+  }
 }
 
 async function* inputs(parts: SetParts, stem: string, call: KeyringCall): AsyncGenerator<TarInput> {
-  const { settings, collection, snapshot } = parts;
-  for (const { member, data } of collection.members) yield { member, content: [data] };
-  const dump = memberBeside(parts, `${stem}.sql`, snapshot.dump.size);
-  yield { member: dump, content: snapshot.dump.content() };
+  const { settings, snapshot } = parts;
+  const members: ManifestMember[] = [];
+  for await (const { member, content } of contents(parts, stem)) {
+    const hash = createHash('sha256');
+    yield { member, content: hashed(content, hash) };
+    members.push(listed(member, member.type === 'File' ? hash.digest('hex') : null));
+  }
   const fingerprint = bareFingerprint(settings.configuration.LOCAL_FINGERPRINT);
-  const text = printManifest(describeSet(parts, dump));
+  const { path: script } = memberBeside(parts, `${stem}.sql`, 'File', 0);
+  const text = printManifest(describeSet(parts, script, members));
   const signed = Buffer.from(await clearSignWith(call, fingerprint, text));
   // A restore that went on meanwhile has ended the connection: then the two halves are not of one server any more.
   await snapshot.check();
-  const manifest = memberBeside(parts, `${stem}${MANIFEST_ENDING}`, signed.length);
-  yield { member: manifest, content: [signed] };
+  yield {
+    member: memberBeside(parts, `${stem}${MANIFEST_ENDING}`, 'File', signed.length),
+    content: [signed],
+  };
+}
+
+async function* hashed(content: TarInput['content'], hash: Hash): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    hash.update(chunk);
+    yield chunk;
+  }
 }
 
 /** Signs the receipt of a set that has been written. */
 function proof(parts: SetParts, call: KeyringCall, directory: string, name: string) {
-  const { settings, recipients, created, sequence, snapshot } = parts;
-  const { EXTERNAL_ADDRESS: host, LOCAL_FINGERPRINT: fingerprint } = settings.configuration;
-  return (written: { size: number; sha256: string }) => {
-    const receipt: Receipt = {
-      format: 1,
-      name,
-      ...written,
-      created: created.toISOString(),
-      sequence,
-      host,
-      fingerprint,
-      recipients: recipients.map(({ fingerprint, userId }) => ({ fingerprint, userId })),
-      rows: snapshot.rows,
-      encrypted: recipients.length > 0,
-    };
-    return writeReceipt(directory, receipt, (text) =>
-      clearSignWith(call, bareFingerprint(fingerprint), text),
-    );
-  };
+  const fingerprint = bareFingerprint(parts.settings.configuration.LOCAL_FINGERPRINT);
+  const sign = (text: string) => clearSignWith(call, fingerprint, text);
+  return (written: { size: number; sha256: string }) =>
+    writeReceipt(directory, describeFile(parts, name, written), sign);
 }
 
 /**
- * Writes a set: the configuration directory, the dump, and last the manifest that the server signed; and beside it the
- * receipt. Encrypted unless there are no recipients.
+ * Writes a set: the configuration directory, the dump with the script that loads it, and last the manifest that the
+ * server signed; and beside it the receipt. Encrypted unless there are no recipients.
  */
 export async function writeSet(parts: SetParts, directory: string): Promise<{ path: string; size: number }> {
-  const stem = await chooseStem(directory, parts.settings.configuration.EXTERNAL_ADDRESS, parts.created);
-  return withKeyring(confdirFiles(parts.settings.confdir), async (call) => {
-    const archive = inPieces(writeTar(inputs(parts, stem, call)));
-    const name = parts.recipients.length === 0 ? `${stem}.tar` : `${stem}.tar.gpg`;
+  const { recipients, settings, created } = parts;
+  const stem = await chooseStem(directory, settings.configuration.EXTERNAL_ADDRESS, created);
+  return withKeyring(confdirFiles(settings.confdir), async (call) => {
+    const archive = writeTar(inputs(parts, stem, call));
+    const name = recipients.length === 0 ? `${stem}.tar` : `${stem}.tar.gpg`;
     const prove = proof(parts, call, directory, name);
-    if (parts.recipients.length === 0) return publishSet(directory, name, archive, prove);
-    const plain = Readable.from(archive, { objectMode: false });
-    const encrypted = await encryptStream(plain, parts.recipients);
-    return publishSet(directory, name, encrypted as AsyncIterable<Buffer>, prove);
+    if (recipients.length === 0) return publishSet(directory, name, archive, prove);
+    return withEncryption(archive, recipients, (encrypted) => publishSet(directory, name, encrypted, prove));
   });
 }

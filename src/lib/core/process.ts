@@ -96,67 +96,45 @@ export function childFailure(file: string, result: ChildResult): Error {
   return failure('failed', `${name} failed (${how})${words === '' ? '' : `: ${words}`}`);
 }
 
-/** A child whose output or input is a stream. `done` settles when the child has ended and its pipes are closed. */
-export interface StreamingChild {
-  stdin: Writable;
-  stdout: Readable;
+/** A program that was started. `done` settles when it has ended; whoever reads its output must await it before trusting that. */
+export interface StartedChild {
   done: Promise<ChildResult>;
   kill(): void;
 }
 
-/** Starts a program whose standard input and output are streamed; the caller must await `done` before it trusts the output. */
+/** A child whose output or input is a stream. */
+export interface StreamingChild extends StartedChild {
+  stdin: Writable;
+  stdout: Readable;
+}
+
+async function launch(file: string, args: string[], options: ChildOptions) {
+  const { execa } = await load('execa');
+  const buffer = { stdout: false, stderr: true };
+  const child = execa(file, args, { ...execaOptions(options), buffer });
+  const done = child.then((raw) => toResult(raw as RawResult, file));
+  done.catch(() => undefined);
+  return { child, done, kill: () => child.kill() };
+}
+
+/** Starts a program on descriptors of this process. */
+export async function start(
+  file: string,
+  args: string[],
+  options: Omit<ChildOptions, 'input'>,
+): Promise<StartedChild> {
+  const { done, kill } = await launch(file, args, options);
+  return { done, kill };
+}
+
+/** Starts a program whose standard input and output are streams. */
 export async function stream(
   file: string,
   args: string[],
   options: Omit<ChildOptions, 'input' | 'stdio'> = {},
 ): Promise<StreamingChild> {
-  const { execa } = await load('execa');
-  const streams: Options = { stdio: ['pipe', 'pipe', 'pipe'], buffer: { stdout: false, stderr: true } };
-  const child = execa(file, args, { ...execaOptions({ ...options, stdio: 'pipe' }), ...streams });
-  const done = child.then((raw) => toResult(raw as RawResult, file));
-  done.catch(() => undefined);
-  return {
-    stdin: child.stdin as Writable,
-    stdout: child.stdout as unknown as Readable,
-    done,
-    kill: () => child.kill(),
-  };
-}
-
-/** A program that goes on when this one has ended. `exited` settles with its exit status (null: a signal ended it). */
-export interface Daemon {
-  pid: number;
-  exited: Promise<number | null>;
-  /** The same, and this process stays until then. */
-  wait(): Promise<number | null>;
-}
-
-/** Starts a program that goes on when this one has ended; its output goes to a descriptor. */
-export async function startDaemon(
-  file: string,
-  args: string[],
-  output: number,
-  home: string,
-): Promise<Daemon> {
-  const { execa } = await load('execa');
-  const daemon: Options = {
-    reject: false,
-    extendEnv: false,
-    env: childEnvironment(home),
-    cwd: '/',
-    detached: true,
-    cleanup: false,
-    stdio: ['ignore', output, output] as Options['stdio'],
-  };
-  const child = execa(file, args, daemon);
-  if (child.pid === undefined) throw failure('failed', `${file} could not be started`);
-  child.unref();
-  const exited = child.then((raw) => raw.exitCode ?? null);
-  const wait = () => {
-    child.ref();
-    return exited;
-  };
-  return { pid: child.pid, exited, wait };
+  const { child, done, kill } = await launch(file, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+  return { stdin: child.stdin as Writable, stdout: child.stdout as unknown as Readable, done, kill };
 }
 
 /** Runs a program on this process's own terminal and returns its exit status. Ctrl-C is the program's own affair. */

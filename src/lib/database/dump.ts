@@ -16,45 +16,82 @@ export function dumpIsComplete(end: Buffer): boolean {
   return end.toString('latin1').includes(TRAILER);
 }
 
-function connectionArguments(cluster: Cluster): string[] {
+/** How PostgreSQL's programs reach the server; they never ask for a password. */
+export function connectionArguments(cluster: Cluster): string[] {
   return ['-h', cluster.socketDirectory, '-p', String(cluster.port), '-U', ROLE, '-w'];
 }
 
-async function program(cluster: Cluster, name: string): Promise<string> {
+/** The path of one of PostgreSQL's programs, of the cluster's own major version. */
+export async function postgresProgram(cluster: Cluster, name: string): Promise<string> {
   return join((await findPostgres(await clusterMajor(cluster))).directory, name);
 }
 
-/** Starts a plain SQL dump of the server's database, as seen by an exported snapshot. */
+/** A part of a dump: everything before the data and the data itself, or the constraints and indexes behind it. */
+export type DumpPart = 'tables' | 'constraints';
+
+const SECTIONS: Record<DumpPart, string[]> = {
+  tables: ['--section=pre-data', '--section=data'],
+  constraints: ['--section=post-data'],
+};
+
+/** The name of a table as a pattern of pg_dump that fits it alone. */
+const onlyTable = (name: string) => `public."${name.replaceAll('"', '""')}"`;
+
+/** Starts a plain SQL dump of one part of the server's database, as seen by an exported snapshot. */
 export async function dumpDatabase(
   cluster: Cluster,
   account: Account,
   snapshot: string,
+  part: DumpPart,
+  withoutData: string[],
 ): Promise<StreamingChild> {
   const options = [
     '--format=plain',
     '--encoding=UTF8',
     '--lock-wait-timeout=60000',
     `--snapshot=${snapshot}`,
+    ...SECTIONS[part],
+    ...withoutData.map((name) => `--exclude-table-data=${onlyTable(name)}`),
   ];
   const args = [...connectionArguments(cluster), ...options, DATABASE];
-  return stream(await program(cluster, 'pg_dump'), args, { home: account.home });
+  return stream(await postgresProgram(cluster, 'pg_dump'), args, { home: account.home });
 }
 
-/** Starts psql reading SQL into a database: any error stops it and leaves the database as it was. */
+/** Options of a psql that loads: any error stops it, and what queries answer is not printed. */
+const LOADING = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null'];
+
+/** Ends with this process, however that ends: a psql that waits for what nobody writes any more would wait for ever. */
+async function psql(cluster: Cluster, account: Account, options: string[]): Promise<StreamingChild> {
+  const program = [await postgresProgram(cluster, 'psql'), ...connectionArguments(cluster)];
+  return stream('setpriv', ['--pdeathsig', 'KILL', ...program, ...LOADING, ...options], {
+    home: account.home,
+  });
+}
+
+/** Starts psql reading SQL into a database in one transaction, which leaves it as it was when anything fails. */
 export async function loadIntoDatabase(
   cluster: Cluster,
   account: Account,
   database: string,
 ): Promise<StreamingChild> {
-  const options = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-1', '-o', '/dev/null', '-d', database, '-f', '-'];
-  return stream(await program(cluster, 'psql'), [...connectionArguments(cluster), ...options], {
-    home: account.home,
-  });
+  return psql(cluster, account, ['-1', '-d', database, '-f', '-']);
+}
+
+/** Starts psql on a script that sees to its transaction itself. */
+export async function runScript(
+  cluster: Cluster,
+  account: Account,
+  database: string,
+  script: string,
+): Promise<StreamingChild> {
+  const child = await psql(cluster, account, ['-d', database, '-f', script]);
+  child.stdin.end();
+  return child;
 }
 
 /** The arguments and program of an interactive psql. */
 export async function interactivePsql(cluster: Cluster, args: string[]): Promise<[string, string[]]> {
-  return [await program(cluster, 'psql'), [...connectionArguments(cluster), '-d', DATABASE, ...args]];
+  return [await postgresProgram(cluster, 'psql'), [...connectionArguments(cluster), '-d', DATABASE, ...args]];
 }
 
 /** Counts the rows of every table of the server, by its name. */
@@ -65,7 +102,7 @@ export async function countRows(database: Database): Promise<Record<string, numb
   const counts: Record<string, number> = {};
   for (const { name } of rows) {
     const answer = await database.query<{ count: string }>(
-      `select count(*) from public.${database.escapeIdentifier(name)}`,
+      `select count(*) from only public.${database.escapeIdentifier(name)}`,
     );
     counts[name] = Number(answer.rows[0]?.count);
   }

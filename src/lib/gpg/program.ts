@@ -2,6 +2,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
+import { type PipedChild, startPiped } from '../core/pipes.ts';
 import { type ChildOptions, type ChildResult, childFailure, run } from '../core/process.ts';
 import { withPrivateHome } from './temporary.ts';
 
@@ -23,9 +24,15 @@ export async function gpg(home: string, args: string[], options: ChildOptions = 
   return run('gpg', ['--homedir', home, ...BASE, ...args], options);
 }
 
-/** The error of a GnuPG call, with its last words. */
+/** Starts GnuPG on pipes, which are made in its home. */
+export async function startGpg(home: string, args: string[]): Promise<PipedChild> {
+  return startPiped('gpg', ['--homedir', home, ...BASE, ...args], { directory: home, withInput: true });
+}
+
+/** The error of a GnuPG call, with its last words, as far as they are for people. */
 export function gpgFailure(result: ChildResult): Error {
-  return childFailure('gpg', result);
+  const words = result.stderr.split('\n').filter((line) => !line.startsWith('[GNUPG:] '));
+  return childFailure('gpg', { ...result, stderr: words.join('\n') });
 }
 
 /** Where a keyring's files lie: the public keys, and the directory of the secret ones. */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TarMember } from '../../../src/lib/archive/member.ts';
 import { readMember, readMembers } from '../../../src/lib/archive/read.ts';
-import { inPieces, type TarInput, writeTar } from '../../../src/lib/archive/write.ts';
+import { type TarInput, writeTar } from '../../../src/lib/archive/write.ts';
 import { world } from '../../support/sandbox.ts';
 
 let directory: string;
@@ -161,22 +161,6 @@ test('a member whose bytes are not as many as was said is an error', async () =>
   const short = file('x', 'abc');
   short.member.size = 4;
   await expect(bytesOf([short])).rejects.toThrow('x changed its size while it was read');
-});
-
-test('pieces are of one size, but for the last', async () => {
-  async function* source() {
-    for (const size of [1, 65_535, 10, 200_000, 3])
-      yield await Promise.resolve(Buffer.alloc(size, size % 251));
-  }
-  const sizes: number[] = [];
-  const all: Buffer[] = [];
-  for await (const piece of inPieces(source())) {
-    sizes.push(piece.length);
-    all.push(piece);
-  }
-  expect(sizes).toEqual([65_536, 65_536, 65_536, 65_536, 3405]);
-  const expected = [1, 65_535, 10, 200_000, 3].map((size) => Buffer.alloc(size, size % 251));
-  expect(Buffer.concat(all).equals(Buffer.concat(expected))).toBe(true);
 });
 
 const sample = () =>

@@ -95,7 +95,13 @@ test('every change of the members is refused, and says which', async () => {
       notWhole('etc/cron.d/evil is not in its manifest'),
     ],
     ['a missing file', (all) => all.toSpliced(conf(all), 1), notWhole('\\S+/keytrustee.conf is missing')],
-    ['a missing dump', (all) => all.toSpliced(-2, 1), notWhole('\\S+\\.sql is missing')],
+    ['a missing script', (all) => all.toSpliced(at(all, '.sql'), 1), notWhole('\\S+\\.sql is missing')],
+    [
+      'a missing table',
+      (all) => all.toSpliced(at(all, '/client.copy'), 1),
+      notWhole('\\S+/client\\.copy is missing'),
+    ],
+    ['a missing end', (all) => all.toSpliced(-2, 1), notWhole('\\S+/constraints\\.sql is missing')],
     ['no manifest', (all) => all.slice(0, -1), /^untrusted: the set has no manifest at its end/],
     [
       'a manifest that is not last',
@@ -142,8 +148,8 @@ test('every change of the members is refused, and says which', async () => {
     ],
     [
       'another dump',
-      edit('.sql', (one) => replaceText(one, 'prod', 'evil')),
-      notWhole('\\S+\\.sql has another digest than the manifest says'),
+      edit('/organization.copy', (one) => replaceText(one, 'prod', 'evil')),
+      notWhole('\\S+/organization\\.copy has another digest than the manifest says'),
     ],
     [
       'another manifest',
@@ -201,7 +207,8 @@ test('what came out of it is what went in', async () => {
     expect(contents.configuration.EXTERNAL_ADDRESS).toBe('kts01.example.com');
     expect([...contents.confdir.keys()]).toContain('.ssl/ssl-cert-keytrustee-pk.pem');
     expect(contents.confdir.get('')?.type).toBe('Directory');
-    expect((await readSmallMember(handle, contents.dump)).toString()).toContain(
+    expect((await readSmallMember(handle, contents.dump)).toString()).toMatch(/\nbegin;\n[^]*\ncommit;\n$/);
+    expect((await readSmallMember(handle, contents.parts[0] as FoundMember)).toString()).toContain(
       '-- PostgreSQL database dump',
     );
   } finally {

@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import type { TarMember } from '../../archive/member.ts';
-import { inPieces, type TarInput, writeTar } from '../../archive/write.ts';
+import { type TarInput, writeTar } from '../../archive/write.ts';
 import { currentAccount } from '../../core/account.ts';
-import { encryptStream } from '../../gpg/encrypt.ts';
+import { withEncryption } from '../../gpg/encrypt.ts';
 import { type KeyringCall, withKeyring } from '../../gpg/program.ts';
 import type { Recipient } from '../../gpg/recipients.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import { clearSignWith } from '../../gpg/signature.ts';
 import { MANIFEST_ENDING } from '../manifest.ts';
-import { chooseStem, publishSet } from '../output.ts';
+import { chooseStem, publishSet } from '../publish.ts';
 import { writeReceipt } from '../receipt.ts';
 import { KEY_ENDING } from './contents.ts';
 import type { ClientManifest, ClientMember } from './manifest.ts';
@@ -101,12 +100,10 @@ export async function writeClientSet(
   const { recipients, host, created, key } = parts;
   const stem = await chooseStem(directory, { client: host }, created);
   return withKeyring(key.files, async (call) => {
-    const archive = inPieces(writeTar(inputs(parts, stem, call)));
+    const archive = writeTar(inputs(parts, stem, call));
     const name = recipients.length === 0 ? `${stem}.tar` : `${stem}.tar.gpg`;
     const prove = proof(parts, call, directory, name);
     if (recipients.length === 0) return publishSet(directory, name, archive, prove);
-    const plain = Readable.from(archive, { objectMode: false });
-    const encrypted = await encryptStream(plain, recipients);
-    return publishSet(directory, name, encrypted as AsyncIterable<Buffer>, prove);
+    return withEncryption(archive, recipients, (encrypted) => publishSet(directory, name, encrypted, prove));
   });
 }

@@ -6,12 +6,12 @@ import { type FoundMember, readMember, readMembers, readSmallMember } from '../.
 import { type Configuration, parseConfiguration, parseConfigurationText } from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
-import { dumpIsComplete, TRAILER_WINDOW } from '../../database/dump.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import { verifyClearSigned } from '../../gpg/signature.ts';
 import { withPrivateHome } from '../../gpg/temporary.ts';
 import { MANIFEST_ENDING, type Manifest, type ManifestMember, parseManifest } from '../manifest.ts';
 import { CLIENT_PREFIX } from '../name.ts';
+import { checkDump, findParts, isOfDump, untrusted } from './dump-check.ts';
 
 /** A backup set whose every byte has been found to be what its signed manifest says. */
 export interface SetContents {
@@ -20,11 +20,10 @@ export interface SetContents {
   configuration: Configuration;
   /** Members of the configuration directory, by their path below it ('' is the directory itself). */
   confdir: Map<string, FoundMember>;
+  /** The script that loads the database, and the files that it reads, in their order. */
   dump: FoundMember;
+  parts: FoundMember[];
 }
-
-const untrusted = (why: string) =>
-  failure('untrusted', `the set is not whole: ${why}`, 'use another backup set');
 
 async function digest(handle: FileHandle, member: FoundMember): Promise<string> {
   const hash = createHash('sha256');
@@ -81,13 +80,6 @@ async function verifyManifest(handle: FileHandle, members: FoundMember[], signed
   });
 }
 
-async function checkDump(handle: FileHandle, dump: FoundMember): Promise<void> {
-  const length = Math.min(TRAILER_WINDOW, dump.size);
-  const end = Buffer.alloc(length);
-  await handle.read(end, 0, length, dump.offset + dump.size - length);
-  if (!dumpIsComplete(end)) throw untrusted('the database dump in it is not complete');
-}
-
 /** Told of each part of the check that held, in this order; with the second, what the server says of the set. */
 export type Passed = (check: 'archive' | 'manifest' | 'members' | 'dump', manifest?: Manifest) => void;
 
@@ -126,19 +118,19 @@ export async function readContents(
   for (const member of members) {
     if (member.path === root) confdir.set('', member);
     else if (member.path.startsWith(`${root}/`)) confdir.set(member.path.slice(root.length + 1), member);
-    else if (member.path !== manifest.database.member)
-      throw untrusted(`${member.path} belongs to no part of it`);
+    else if (!isOfDump(member, manifest)) throw untrusted(`${member.path} belongs to no part of it`);
   }
   const dump = members.find((member) => member.path === manifest.database.member);
   const file = confdir.get('keytrustee.conf');
   if (dump === undefined || file === undefined) throw untrusted('it lacks the database or keytrustee.conf');
+  const parts = findParts(members, manifest);
   passed('members');
-  await checkDump(handle, dump);
+  await checkDump(handle, dump, parts);
   passed('dump');
   const text = (await readSmallMember(handle, file)).toString('utf8');
   const configuration = parseConfiguration(
     'keytrustee.conf',
     parseConfigurationText('keytrustee.conf', text),
   );
-  return { handle, manifest, configuration, confdir, dump };
+  return { handle, manifest, configuration, confdir, dump, parts };
 }

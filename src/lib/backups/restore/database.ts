@@ -1,33 +1,20 @@
-import { pipeline } from 'node:stream/promises';
-import { readMember } from '../../archive/read.ts';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
-import { childFailure } from '../../core/process.ts';
+import { sweep } from '../../core/files.ts';
 import { reached } from '../../core/steps.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
-import { countRows, loadIntoDatabase } from '../../database/dump.ts';
+import { countRows } from '../../database/dump.ts';
 import { createDatabase } from '../../database/migrations.ts';
 import type { SetContents } from './contents.ts';
 import { dropDatabase, MAINTENANCE } from './exchange.ts';
+import { LOADING, loadDump } from './load.ts';
 
 /** How a database is called while a set is loaded into it: nothing but an unfinished restore has this name. */
 const LOADED = 'keytrustee_new_';
 
 /** The name of a database for loading, from digits that no other run has. */
 export const loadedName = (digits: string) => `${LOADED}${digits}`;
-
-async function load(cluster: Cluster, account: Account, name: string, contents: SetContents): Promise<void> {
-  const child = await loadIntoDatabase(cluster, account, name);
-  child.stdout.resume();
-  // psql ends early at its first error; what counts then is its own message, not the broken pipe.
-  const fed = await pipeline(readMember(contents.handle, contents.dump), child.stdin).catch(
-    (error: unknown) => error,
-  );
-  const result = await child.done;
-  if (result.status !== 0) throw childFailure('psql', result);
-  if (fed !== undefined) throw fed;
-}
 
 /** Compares a database with what the manifest says of it: every table, every count. */
 export async function checkRows(cluster: Cluster, name: string, contents: SetContents): Promise<void> {
@@ -52,7 +39,7 @@ export async function loadDatabase(
   await withDatabase(cluster, (database) => createDatabase(database, name), MAINTENANCE);
   reached('restore-created');
   try {
-    await load(cluster, account, name, contents);
+    await loadDump(cluster, account, name, contents);
     await checkRows(cluster, name, contents);
   } catch (error) {
     await dropDatabase(cluster, name).catch(() => undefined);
@@ -73,4 +60,5 @@ export async function dropUnfinished(cluster: Cluster): Promise<void> {
     MAINTENANCE,
   );
   for (const name of names) await dropDatabase(cluster, name);
+  await sweep(cluster.root, LOADING);
 }
