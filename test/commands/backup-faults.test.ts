@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -64,9 +64,15 @@ test.each<[string, string, number, RegExp]>([
     'is cut short and exits 0',
     '"$REAL" "$@" | head -c 2000; exit 0',
     1,
-    /^ktadmin: error: pg_dump ended without finishing the dump\n$/,
+    /^ktadmin: error: what pg_dump wrote is not a whole dump\n$/,
   ],
-  ['says nothing and exits 0', 'exit 0', 1, /^ktadmin: error: pg_dump ended without finishing the dump\n$/],
+  ['says nothing and exits 0', 'exit 0', 1, /^ktadmin: error: what pg_dump wrote is not a whole dump\n$/],
+  [
+    'loses its beginning and exits 0',
+    '"$REAL" "$@" | tail -n +10',
+    1,
+    /^ktadmin: error: what pg_dump wrote is not a whole dump\n$/,
+  ],
   [
     'fails after all of its output',
     '"$REAL" "$@"; exit 3',
@@ -261,7 +267,10 @@ async function openFiles(pid: number): Promise<Buffer[]> {
   const found: Buffer[] = [];
   for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
     const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
-    if (target.startsWith('/') && !target.startsWith('/dev') && !target.startsWith('/proc'))
+    if (!target.startsWith('/') || target.startsWith('/dev') || target.startsWith('/proc')) continue;
+    // A pipe has no content but for the one who reads it next.
+    const stats = await stat(`/proc/${pid}/fd/${fd}`).catch(() => undefined);
+    if (stats?.isFile() === true)
       found.push(await readFile(`/proc/${pid}/fd/${fd}`).catch(() => Buffer.alloc(0)));
   }
   return found;

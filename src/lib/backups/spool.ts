@@ -1,14 +1,13 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import { failure } from '../core/errors.ts';
 import { openUnnamed, writeAll } from '../core/files.ts';
-import { TRAILER_WINDOW } from '../database/dump.ts';
+import { DUMP_WINDOW as WINDOW } from '../database/dump.ts';
 
-/** Bytes that were put aside: how many, their digest, their end, and the way back to them. */
+/** Bytes that were put aside: how many, their start and end, and the way back to them. */
 export interface Spool {
   size: number;
-  sha256: string;
+  start: Buffer;
   end: Buffer;
   content(): AsyncGenerator<Buffer>;
   close(): Promise<void>;
@@ -18,26 +17,25 @@ export interface Spool {
  * Puts a stream aside whose size must be known before it can go into an archive (hazard TA-14), without its bytes lying on
  * a disk in clear: the file has no name, and is encrypted (AES-256-CTR) by a key that only this process's memory holds.
  */
-export async function spoolEncrypted(source: Readable, directory: string): Promise<Spool> {
+export async function spoolEncrypted(source: AsyncIterable<Buffer>, directory: string): Promise<Spool> {
   const handle = await openUnnamed(directory);
   const key = randomBytes(32);
   const iv = randomBytes(16);
   try {
     const cipher = createCipheriv('aes-256-ctr', key, iv);
-    const hash = createHash('sha256');
     let size = 0;
+    let start: Buffer = Buffer.alloc(0);
     let end: Buffer = Buffer.alloc(0);
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      end = Buffer.concat([end, chunk]).subarray(-TRAILER_WINDOW);
+    for await (const chunk of source) {
+      if (start.length < WINDOW) start = Buffer.concat([start, chunk.subarray(0, WINDOW)]);
+      end = Buffer.concat([end, chunk]).subarray(-WINDOW);
       size = await writeAll(handle, cipher.update(chunk), size);
     }
-    const sha256 = hash.digest('hex');
     const close = async () => {
       key.fill(0);
       await handle.close();
     };
-    return { size, sha256, end, content: () => decrypted(handle, size, key, iv), close };
+    return { size, start, end, content: () => decrypted(handle, size, key, iv), close };
   } catch (error) {
     await handle.close();
     throw error;

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { Options } from 'execa';
 import { childEnvironment, continuedEnvironment } from './config.ts';
 import { failure } from './errors.ts';
@@ -102,10 +102,9 @@ export interface StartedChild {
   kill(): void;
 }
 
-/** A child whose output or input is a stream. */
-export interface StreamingChild extends StartedChild {
+/** A child whose input is a stream. */
+export interface FedChild extends StartedChild {
   stdin: Writable;
-  stdout: Readable;
 }
 
 async function launch(file: string, args: string[], options: ChildOptions) {
@@ -127,14 +126,14 @@ export async function start(
   return { done, kill };
 }
 
-/** Starts a program whose standard input and output are streams. */
-export async function stream(
+/** Starts a program whose standard input is a stream, and whose output is of no interest. */
+export async function startFed(
   file: string,
   args: string[],
   options: Omit<ChildOptions, 'input' | 'stdio'> = {},
-): Promise<StreamingChild> {
-  const { child, done, kill } = await launch(file, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
-  return { stdin: child.stdin as Writable, stdout: child.stdout as unknown as Readable, done, kill };
+): Promise<FedChild> {
+  const { child, done, kill } = await launch(file, args, { ...options, stdio: ['pipe', 'ignore', 'pipe'] });
+  return { stdin: child.stdin as Writable, done, kill };
 }
 
 /** Runs a program on this process's own terminal and returns its exit status. Ctrl-C is the program's own affair. */

@@ -1,19 +1,21 @@
 import { join } from 'node:path';
 import type { Account } from '../core/account.ts';
-import { type StreamingChild, stream } from '../core/process.ts';
+import { type PipedChild, startPiped } from '../core/pipes.ts';
+import { type FedChild, startFed } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
 
-/** What ends every complete plain dump, within its last lines. */
-const TRAILER = '-- PostgreSQL database dump complete';
+/** What begins and ends every complete plain dump, within its first and last lines. */
+const HEADER = '-- PostgreSQL database dump\n';
+const TRAILER = '-- PostgreSQL database dump complete\n';
 
-/** How many bytes from the end the trailer can stand at the farthest (newer versions write a token after it). */
-export const TRAILER_WINDOW = 1024;
+/** How far from its beginning and its end they can stand at the farthest (newer versions write a token too), bytes. */
+export const DUMP_WINDOW = 1024;
 
-/** Whether the end of a plain dump shows that pg_dump finished it (hazards PG-1, PG-17). */
-export function dumpIsComplete(end: Buffer): boolean {
-  return end.toString('latin1').includes(TRAILER);
+/** Whether the beginning and the end of a plain dump show that it is whole (hazards PG-1, PG-17). */
+export function dumpIsComplete(start: Buffer, end: Buffer): boolean {
+  return start.toString('latin1').includes(HEADER) && end.toString('latin1').includes(TRAILER);
 }
 
 /** How PostgreSQL's programs reach the server; they never ask for a password. */
@@ -44,7 +46,7 @@ export async function dumpDatabase(
   snapshot: string,
   part: DumpPart,
   withoutData: string[],
-): Promise<StreamingChild> {
+): Promise<PipedChild> {
   const options = [
     '--format=plain',
     '--encoding=UTF8',
@@ -54,16 +56,17 @@ export async function dumpDatabase(
     ...withoutData.map((name) => `--exclude-table-data=${onlyTable(name)}`),
   ];
   const args = [...connectionArguments(cluster), ...options, DATABASE];
-  return stream(await postgresProgram(cluster, 'pg_dump'), args, { home: account.home });
+  const place = { directory: cluster.root, home: account.home, withInput: false };
+  return startPiped(await postgresProgram(cluster, 'pg_dump'), args, place);
 }
 
 /** Options of a psql that loads: any error stops it, and what queries answer is not printed. */
 const LOADING = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null'];
 
 /** Ends with this process, however that ends: a psql that waits for what nobody writes any more would wait for ever. */
-async function psql(cluster: Cluster, account: Account, options: string[]): Promise<StreamingChild> {
+async function psql(cluster: Cluster, account: Account, options: string[]): Promise<FedChild> {
   const program = [await postgresProgram(cluster, 'psql'), ...connectionArguments(cluster)];
-  return stream('setpriv', ['--pdeathsig', 'KILL', ...program, ...LOADING, ...options], {
+  return startFed('setpriv', ['--pdeathsig', 'KILL', ...program, ...LOADING, ...options], {
     home: account.home,
   });
 }
@@ -73,7 +76,7 @@ export async function loadIntoDatabase(
   cluster: Cluster,
   account: Account,
   database: string,
-): Promise<StreamingChild> {
+): Promise<FedChild> {
   return psql(cluster, account, ['-1', '-d', database, '-f', '-']);
 }
 
@@ -83,7 +86,7 @@ export async function runScript(
   account: Account,
   database: string,
   script: string,
-): Promise<StreamingChild> {
+): Promise<FedChild> {
   const child = await psql(cluster, account, ['-d', database, '-f', script]);
   child.stdin.end();
   return child;

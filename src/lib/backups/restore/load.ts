@@ -6,7 +6,7 @@ import { type FoundMember, readMember, readSmallMember } from '../../archive/rea
 import type { Account } from '../../core/account.ts';
 import { withStagingDirectory } from '../../core/files.ts';
 import { writePipe } from '../../core/pipes.ts';
-import { childFailure, runChecked, type StreamingChild } from '../../core/process.ts';
+import { childFailure, runChecked, type StartedChild } from '../../core/process.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { loadIntoDatabase, runScript } from '../../database/dump.ts';
 import { dataDirectory } from '../script.ts';
@@ -50,7 +50,7 @@ async function feed(contents: SetContents, paths: string[], ended: Promise<void>
 }
 
 /** What psql says of its end comes before what befell its input: it ends at its first error, and the pipe breaks then. */
-async function finish({ done }: StreamingChild, fed: Promise<unknown>): Promise<void> {
+async function finish({ done }: StartedChild, fed: Promise<unknown>): Promise<void> {
   const error = await fed.then(
     () => undefined,
     (thrown: unknown) => thrown,
@@ -78,7 +78,6 @@ async function loadByScript(
     await mkdir(dirname(paths[0] ?? ''), { mode: 0o700 });
     await runChecked('mkfifo', ['-m', '600', ...paths]);
     const child = await runScript(cluster, account, name, script);
-    child.stdout.resume();
     const ended = child.done.then(
       () => undefined,
       () => undefined,
@@ -96,6 +95,5 @@ export async function loadDump(
 ): Promise<void> {
   if (contents.parts.length > 0) return loadByScript(cluster, account, name, contents);
   const child = await loadIntoDatabase(cluster, account, name);
-  child.stdout.resume();
   await finish(child, pipeline(readMember(contents.handle, contents.dump), child.stdin));
 }
