@@ -7,7 +7,7 @@ import type { Account } from '../core/account.ts';
 import { failure } from '../core/errors.ts';
 import { writeAtomically } from '../core/files.ts';
 import { checkInterruption } from '../core/interrupt.ts';
-import { type ChildResult, childFailure, run, stream } from '../core/process.ts';
+import { type ChildResult, childFailure, run, startFed } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor } from './cluster.ts';
 import { type Database, withDatabase } from './connection.ts';
@@ -120,8 +120,7 @@ export async function loadUnsigned(
   dump: AsyncIterable<Buffer>,
 ): Promise<void> {
   const args = [...psqlArguments(cluster, database), '-1', '-f', '-'];
-  const child = await stream(await psqlProgram(cluster), args, { home: account.home });
-  child.stdout.resume();
+  const child = await startFed(await psqlProgram(cluster), args, { home: account.home });
   const fed = await pipeline(prepared(dump), child.stdin).catch((error: unknown) => error);
   const result = await child.done;
   if (result.status !== 0) throw explainPsql(result);

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { type FoundMember, readMember, readMembers, readSmallMember } from '../../archive/read.ts';
 import { parseConfigurationText } from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
-import { dumpIsComplete } from '../../database/dump.ts';
+import { DUMP_WINDOW, dumpIsComplete } from '../../database/dump.ts';
 import { type PlainDump, plainDump, takePiece } from '../../database/plain-dump.ts';
 import { MANIFEST_ENDING } from '../manifest.ts';
 import { type CheckName, type Finding, notChecked, ok } from '../verify/checks.ts';
@@ -58,12 +58,14 @@ function sortMembers(members: FoundMember[], root: string) {
 
 async function readDump(handle: FileHandle, dump: FoundMember): Promise<PlainDump> {
   const reader = plainDump();
+  let start: Buffer = Buffer.alloc(0);
   let end: Buffer = Buffer.alloc(0);
   for await (const piece of readMember(handle, dump)) {
     takePiece(reader, piece);
-    end = Buffer.concat([end, piece]).subarray(-1024);
+    if (start.length === 0) start = piece.subarray(0, DUMP_WINDOW);
+    end = Buffer.concat([end, piece]).subarray(-DUMP_WINDOW);
   }
-  if (!dumpIsComplete(end)) throw untrusted('the database dump in it is not complete');
+  if (!dumpIsComplete(start, end)) throw untrusted('the database dump in it is not complete');
   return reader;
 }
 
