@@ -39,7 +39,10 @@ async function place(): Promise<Place> {
 const brief = ({ status, stdout, stderr }: Outcome) => ({
   status,
   stdout,
-  stderr: withoutDrop(stderr).replace(/^set of (?:.*\n)(?: {2}.*\n)+/, ''),
+  stderr: withoutDrop(stderr)
+    .replace(/^set of (?:.*\n)(?: {2}.*\n)+/, '')
+    .replace(/^what going back loses or revives\n(?: {2}.*\n)+/, '')
+    .replace(/^Nothing was restored: what was there is in place\n/, ''),
 });
 
 const restore = async ({ server, set }: Place, options: RunOptions = {}) =>

@@ -19,6 +19,7 @@ import {
 import { backup } from '../support/sets.ts';
 import { hasTerminal, ktadminOnTerminal } from '../support/terminal.ts';
 
+const COMPLETE = "The restore is complete: the server's key opens, and every row is there\n";
 const KEPT = String.raw`\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{3}`;
 
 async function filledServer(): Promise<TestServer> {
@@ -49,7 +50,8 @@ test('both kinds of set come back over a server that went on, and what was there
       new RegExp(
         `^Restored ${server.confdir} for ${server.fingerprint}: 1 organizations, 1 contacts, 0 clients, 0 deposits\n` +
           `The former configuration is in (${server.confdir}\\.before-${KEPT})\n` +
-          String.raw`The former database is (keytrustee_old_\d{17})${'\n'}$`,
+          String.raw`The former database is (keytrustee_old_\d{17})${'\n'}` +
+          `${COMPLETE}$`,
       ),
     );
     expect(restored.stderr).toMatch(
@@ -58,7 +60,11 @@ test('both kinds of set come back over a server that went on, and what was there
           String.raw`  made           \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z${'\n'}` +
           String.raw`  holds          1 organizations, 1 contacts, 0 clients, 0 deposits \(there now: 2 organizations, 2 contacts, 0 clients, 0 deposits\)${'\n'}` +
           `  configuration  ${server.confdir} will be replaced; the present one is kept beside it\n` +
-          `  database       ${server.pgRootdir} will be loaded; the present database is kept under another name\n$`,
+          `  database       ${server.pgRootdir} will be loaded; the present database is kept under another name\n` +
+          'what going back loses or revives\n' +
+          '  now   2 organizations, 2 contacts, 0 clients, 0 deposits\n' +
+          '  then  1 organizations, 1 contacts, 0 clients, 0 deposits\n' +
+          '  organizations that vanish: later\n$',
       ),
     );
     expect((await server.orgtool(['list'])).stdout).toBe(before.stdout);
@@ -116,11 +122,15 @@ test('what is missing is made: the cluster, the configuration, the directory abo
   await rm(server.pgRootdir, { recursive: true });
   const cluster = await restore(server, [safe, '--yes']);
   expect(cluster.status).toBe(0);
-  expect(cluster.stdout).toMatch(/^Restored .*\nThe former configuration is in \S+\n$/);
+  expect(cluster.stdout).toMatch(
+    new RegExp(`^Restored .*\nThe former configuration is in \\S+\n${COMPLETE}$`),
+  );
 
   await rm(server.confdir, { recursive: true });
   const confdir = await restore(server, [safe, '--yes']);
-  expect(confdir.stdout).toMatch(/^Restored .*\nThe former database is keytrustee_old_\d+\n$/);
+  expect(confdir.stdout).toMatch(
+    new RegExp(`^Restored .*\nThe former database is keytrustee_old_\\d+\n${COMPLETE}$`),
+  );
 
   await server.ktadmin([
     'db',
@@ -134,7 +144,7 @@ test('what is missing is made: the cluster, the configuration, the directory abo
   ]);
   const database = await restore(server, [safe, '--yes']);
   expect(database.stdout, 'defect: a former database was named that never was').toMatch(
-    /^Restored .*\nThe former configuration is in \S+\n$/,
+    new RegExp(`^Restored .*\nThe former configuration is in \\S+\n${COMPLETE}$`),
   );
 
   await server.ktadmin(['db', 'stop']);
@@ -145,7 +155,7 @@ test('what is missing is made: the cluster, the configuration, the directory abo
   expect(fresh.stderr).toContain(`configuration  ${server.confdir} will be made\n`);
   expect(fresh).toMatchObject({
     status: 0,
-    stdout: `Restored ${server.confdir} for ${server.fingerprint}: 1 organizations, 1 contacts, 0 clients, 0 deposits\n`,
+    stdout: `Restored ${server.confdir} for ${server.fingerprint}: 1 organizations, 1 contacts, 0 clients, 0 deposits\n${COMPLETE}`,
   });
   expect((await server.orgtool(['list'])).stdout).toBe(before.stdout);
   expect((await lstat(server.directory)).uid).toBe(world.account.uid);
@@ -181,7 +191,7 @@ test('a set that was made elsewhere is refused, and says where', async () => {
     stdout: '',
     stderr:
       `ktadmin: error: the set was made from ${one.confdir}, not from ${two.confdir}\n` +
-      `ktadmin: hint: give --confdir ${one.confdir}\n`,
+      `ktadmin: hint: give --confdir ${one.confdir}, or --relocate to restore it into ${two.confdir}\n`,
   });
 });
 

@@ -18,6 +18,7 @@ export const RESTORE_STEPS = [
   'restore-staged',
   'restore-created',
   'restore-loaded',
+  'restore-compared',
   'restore-journal-written',
   'restore-journaled',
   'restore-database-exchanged',
@@ -31,6 +32,7 @@ export const RESTORE_STEPS = [
 /** The same for `restore --undo`. */
 export const UNDO_STEPS = [
   'undo-running',
+  'undo-compared',
   'undo-journal-written',
   'undo-journaled',
   'undo-database-exchanged',

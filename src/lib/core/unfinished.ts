@@ -6,7 +6,7 @@ import { shellWord } from './quote.ts';
 export const exchangeJournal = (confdir: string) => `${confdir}.exchange.json`;
 
 /** What to do about the exchange of a server's parts that was cut off. */
-export function finishHint(confdir: string): string {
+function finishHint(confdir: string): string {
   const command = (how: string) => `ktadmin restore --${how} --confdir ${shellWord(confdir)}`;
   return `to finish it: ${command('finish')}; to go back: ${command('undo')}`;
 }

@@ -2,8 +2,8 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Account, findAccount, isRoot } from '../core/account.ts';
-import { environment } from '../core/config.ts';
-import { makePrivateDirectory } from '../core/files.ts';
+import { DEFAULT_ACCOUNT, environment } from '../core/config.ts';
+import { exists, makePrivateDirectory } from '../core/files.ts';
 import { exchangeJournal } from '../core/unfinished.ts';
 import { chooseOwner } from '../setup/owner.ts';
 import { sudoLine } from './sudo.ts';
@@ -48,4 +48,17 @@ export async function prepareRestoreOwner(
   const account = await chooseRestoreOwner(confdir, user, terminal);
   await makePrivateDirectory(dirname(confdir), account);
   return account;
+}
+
+/** The account that would be chosen, where nothing may be made; undefined where it does not exist yet. */
+export async function findRestoreOwner(
+  confdir: string,
+  user: string | undefined,
+  terminal: Terminal,
+): Promise<Account | undefined> {
+  if (isRoot() && !(await exists(confdir))) {
+    const name = user ?? (await formerOwner(confdir)) ?? environment.account ?? DEFAULT_ACCOUNT;
+    if ((await findAccount(name)) === undefined) return undefined;
+  }
+  return chooseRestoreOwner(confdir, user, terminal);
 }

@@ -93,11 +93,11 @@ export const unsignedOptions = {
   loadDump: flag('--load-dump', "load the original product's dump into a database of its own"),
   externalAddress: option(
     '--external-address <fqdn>',
-    'name by which clients reach the server, where an unsigned set does not say it',
+    'name by which clients reach the restored server, where it is another, or an unsigned set does not say it',
     host,
   ),
-  databasePort: option('--database-port <port>', 'port of PostgreSQL, for an unsigned set', port),
-  pgRootdir: option('--pg-rootdir <dir>', 'where the PostgreSQL cluster lies, for an unsigned set', path),
+  databasePort: option('--database-port <port>', 'port of PostgreSQL, where it is another or unknown', port),
+  pgRootdir: option('--pg-rootdir <dir>', 'where the PostgreSQL cluster is to lie', path),
 };
 
 type Typed = OptionValues<typeof unsignedOptions>;

@@ -98,3 +98,29 @@ export async function setDatabaseAside(cluster: Cluster, aside: string): Promise
   };
   await withDatabase(cluster, move, MAINTENANCE, { cleanUp: true });
 }
+
+/** Lets a kept database be read while `work` runs, to which nobody can connect otherwise. */
+export async function withConnectionsAllowed<T>(
+  cluster: Cluster,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const options = { cleanUp: true };
+  const { rows } = await withDatabase(
+    cluster,
+    (database) =>
+      database.query<{ open: boolean }>('select datallowconn as open from pg_database where datname = $1', [
+        name,
+      ]),
+    MAINTENANCE,
+  );
+  if (rows[0]?.open !== false) return work();
+  const allow = (allowed: boolean) =>
+    withDatabase(cluster, (database) => allowConnections(database, name, allowed), MAINTENANCE, options);
+  await allow(true);
+  try {
+    return await work();
+  } finally {
+    await allow(false);
+  }
+}

@@ -6,11 +6,14 @@ import { confdirFiles } from '../../core/config.ts';
 import { readRawConfiguration } from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
 import { exists } from '../../core/files.ts';
-import { type Cluster, clusterAt, clusterExists } from '../../database/cluster.ts';
+import { shellWord } from '../../core/quote.ts';
+import { type Cluster, checkSocketPath, clusterAt, clusterExists } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
+import { serverPid } from '../../database/lock-file.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import type { SetContents } from './contents.ts';
+import { type Change, chooseChanges, type Relocation } from './relocate.ts';
 
 /** What a restore will replace, for the person who is asked. */
 export interface RestorePlan {
@@ -19,11 +22,18 @@ export interface RestorePlan {
   fingerprint: string;
   confdir: string;
   replacesConfdir: boolean;
+  /** Values of `keytrustee.conf` that will not be the set's. */
+  changes: Change[];
   cluster: Cluster;
   makesCluster: boolean;
   rows: Record<string, number>;
   /** Rows that are there now; undefined where there is no database, or it does not run. */
   currentRows: Record<string, number> | undefined;
+}
+
+/** What was typed for a restore. */
+export interface RestoreWishes extends Relocation {
+  force: boolean;
 }
 
 async function currentFingerprint(confdir: string): Promise<string | undefined> {
@@ -49,13 +59,16 @@ export function checkSigner({ manifest }: SetContents, expected: string | undefi
 }
 
 /** Refuses a set of another server, or one that was made from another directory, unless that is what is wanted. */
-async function checkOrigin(contents: SetContents, confdir: string, force: boolean): Promise<void> {
-  const { manifest } = contents;
-  if (manifest.confdir !== confdir) {
+async function checkOrigin(
+  { manifest }: SetContents,
+  confdir: string,
+  { force, relocate }: RestoreWishes,
+): Promise<void> {
+  if (manifest.confdir !== confdir && !relocate) {
     throw failure(
       'conflict',
       `the set was made from ${manifest.confdir}, not from ${confdir}`,
-      `give --confdir ${manifest.confdir}`,
+      `give --confdir ${shellWord(manifest.confdir)}, or --relocate to restore it into ${shellWord(confdir)}`,
     );
   }
   const current = await currentFingerprint(confdir);
@@ -82,7 +95,7 @@ export async function checkParent(confdir: string): Promise<void> {
   throw failure(
     'permission',
     `${parent} cannot be written by ${name}, so nothing in it can be exchanged`,
-    `as root: chown ${name}: ${parent}`,
+    `as root: chown ${name}: ${shellWord(parent)}`,
   );
 }
 
@@ -95,31 +108,54 @@ async function checkClusterPlace({ root }: Cluster): Promise<void> {
   throw failure(
     'permission',
     `${root}, where the database lies, cannot be made by ${name}`,
-    `as root: install -d -m 700 -o ${name} ${root}`,
+    `as root: install -d -m 700 -o ${name} ${shellWord(root)}`,
   );
+}
+
+/** Moving a server must not take over the database of another, which may be the one that the set was made of. */
+async function checkForeignCluster(cluster: Cluster, confdir: string): Promise<void> {
+  const raw: Record<string, unknown> = await readRawConfiguration(confdir).catch(() => ({}));
+  const { PG_ROOTDIR: own } = raw;
+  if (own === cluster.root) return;
+  throw failure(
+    'conflict',
+    `${cluster.root} holds a database already, and it is not that of ${confdir}`,
+    'give --pg-rootdir DIR, a directory for the database of this server',
+  );
+}
+
+async function lookAtRows(cluster: Cluster): Promise<Record<string, number> | undefined> {
+  if ((await serverPid(cluster)) === undefined) return undefined;
+  return withDatabase(cluster, countRows).catch(() => undefined);
 }
 
 /** Finds out what a restore would replace. Changes nothing. */
 export async function planRestore(
   contents: SetContents,
   confdir: string,
-  force: boolean,
+  wishes: RestoreWishes,
 ): Promise<RestorePlan> {
-  await checkOrigin(contents, confdir, force);
-  await checkParent(confdir);
+  await checkOrigin(contents, confdir, wishes);
+  if (await exists(dirname(confdir))) await checkParent(confdir);
   const { manifest, configuration } = contents;
-  const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
+  const changes = await chooseChanges(configuration, manifest.confdir, confdir, wishes);
+  const effective = (key: string) =>
+    changes.find((change) => change.key === key)?.after ?? configuration[key];
+  const cluster = clusterAt(String(effective('PG_ROOTDIR')), Number(effective('DB_PORT')));
+  checkSocketPath(cluster);
   const makesCluster = !(await clusterExists(cluster));
   if (makesCluster) await checkClusterPlace(cluster);
+  else if (wishes.relocate || wishes.pgRootdir !== undefined) await checkForeignCluster(cluster, confdir);
   return {
     created: manifest.created,
     host: manifest.host,
     fingerprint: manifest.fingerprint,
     confdir,
     replacesConfdir: await exists(confdir),
+    changes,
     cluster,
     makesCluster,
     rows: manifest.database.rows,
-    currentRows: makesCluster ? undefined : await withDatabase(cluster, countRows).catch(() => undefined),
+    currentRows: makesCluster ? undefined : await lookAtRows(cluster),
   };
 }

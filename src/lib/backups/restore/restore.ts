@@ -10,12 +10,14 @@ import { migrate } from '../../database/migrations.ts';
 import { checkServerKey, extractConfdir } from './confdir.ts';
 import type { SetContents } from './contents.ts';
 import { dropUnfinished, loadDatabase } from './database.ts';
+import { compareDatabases, type Difference } from './difference.ts';
 import { databaseNames, dropDatabase } from './exchange.ts';
 import { exchangeAll } from './exchange-all.ts';
 import type { Journal } from './journal.ts';
 import { chooseNames, type Names, removeUnfinished } from './names.ts';
 import { checkPlaced } from './placed.ts';
 import type { RestorePlan } from './plan.ts';
+import { applyChanges } from './relocate.ts';
 import { withRunningCluster } from './running-cluster.ts';
 
 /** What is in place now, and where the former state is kept, where there was one. */
@@ -47,6 +49,7 @@ async function stage(
   reporter: Reporter,
 ): Promise<void> {
   await reporter.step('writing the configuration', () => extractConfdir(contents, names.staged));
+  await applyChanges(names.staged, plan.changes);
   reached('restore-extracted');
   await checkServerKey(names.staged, plan.fingerprint);
   reached('restore-staged');
@@ -70,12 +73,16 @@ async function exchangeBoth(contents: SetContents, plan: RestorePlan, names: Nam
   });
 }
 
+/** Told what going back loses or revives, once that can be known; fails when it is not wanted. */
+export type Consent = (difference: Difference | undefined) => Promise<void>;
+
 /** Everything that can fail is done beside what is there; then both halves are exchanged. */
 async function replace(
   contents: SetContents,
   plan: RestorePlan,
   account: Account,
   reporter: Reporter,
+  consent: Consent,
 ): Promise<Journal> {
   reached('restore-running');
   const journal = exchangeJournal(plan.confdir);
@@ -85,6 +92,8 @@ async function replace(
   const names = await chooseNames(plan.confdir, await databaseNames(plan.cluster));
   try {
     await stage(contents, plan, names, account, reporter);
+    await consent(await compareDatabases(plan.cluster, names.loaded));
+    reached('restore-compared');
     checkInterruption();
     return await reporter.step('exchanging old and new', () => exchangeBoth(contents, plan, names));
   } catch (error) {
@@ -106,6 +115,7 @@ export async function restoreSet(
   plan: RestorePlan,
   account: Account,
   reporter: Reporter,
+  consent: Consent,
 ): Promise<RestoreResult> {
   const { cluster, confdir } = plan;
   await makePrivateDirectory(dirname(confdir));
@@ -113,7 +123,7 @@ export async function restoreSet(
     cluster,
     account,
     reporter,
-    () => replace(contents, plan, account, reporter),
+    () => replace(contents, plan, account, reporter, consent),
     () => exists(exchangeJournal(confdir)),
   );
   await migrate(cluster).catch((error: unknown) => {
