@@ -4,6 +4,7 @@ import { refuseLive } from '../../lib/backups/drill/scratch.ts';
 import { startStopwatch } from '../../lib/backups/drill/stopwatch.ts';
 import { withRestoreSource } from '../../lib/backups/restore/source.ts';
 import { findPin } from '../../lib/backups/verify/pin.ts';
+import { rememberDrilled, type SeenFile } from '../../lib/backups/verify/remember.ts';
 import { isRoot } from '../../lib/core/account.ts';
 import { failure, STATUS } from '../../lib/core/errors.ts';
 import { HANDED_FILE, receiveHandover } from '../../lib/core/handover.ts';
@@ -15,7 +16,7 @@ import { sourceOf } from '../../lib/terminal/set-source.ts';
 import { path } from '../../lib/terminal/values.ts';
 
 /** What the caller has found, in a form that another process can go on with. */
-type Prepared = Pick<DrillRequest, 'file' | 'pin'> & { times: Record<string, number> };
+type Prepared = Pick<DrillRequest, 'file' | 'pin'> & { seen: SeenFile; times: Record<string, number> };
 
 /** `backup drill`: restores a set into a scratch cluster and takes it away again. */
 export default bareCommand({
@@ -39,17 +40,21 @@ export default bareCommand({
       );
     const source = sourceOf(set, values, terminal);
     await refuseLive(source.near, [globals.confdir]);
-    const file = handed?.file ?? (await lookAtFile(set, source.near));
+    const { file, seen } = handed ?? (await lookAtFile(set, source.near));
     const given = handed === undefined ? source : { ...source, file: HANDED_FILE, passphraseFile: undefined };
     const watch = startStopwatch(handed?.times);
     const evidence = await withRestoreSource(given, terminal, async (read, archive) => {
       if (handed === undefined) watch.lap('decrypt');
       if (isRoot()) await archive.chown(account.uid, account.gid);
-      const prepared: Prepared = { file, pin, times: watch.read().times };
+      const prepared: Prepared = { file, seen, pin, times: watch.read().times };
       await become(account, terminal, { file: archive.fd, prepared });
       return drillSet(read, { file, pin, account, place: source.near }, watch, terminal);
     });
-    if (evidence.failure === null) return evidence;
+    if (evidence.failure === null) {
+      const unwritten = await rememberDrilled(set, seen);
+      if (unwritten !== undefined) terminal.notice(`this drill could not be written down: ${unwritten}`);
+      return evidence;
+    }
     const { code, message, hint } = evidence.failure;
     if (!globals.json) throw failure(code, `the drill failed: ${message}`, hint ?? undefined);
     process.exitCode = STATUS[code];

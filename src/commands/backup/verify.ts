@@ -3,6 +3,7 @@ import { isClientSet } from '../../lib/backups/include/contents.ts';
 import { judge } from '../../lib/backups/verify/checks.ts';
 import { type Inspection, inspectSet } from '../../lib/backups/verify/inspect.ts';
 import { findClientPin, findPin, type Pin } from '../../lib/backups/verify/pin.ts';
+import { rememberVerified } from '../../lib/backups/verify/remember.ts';
 import { verifySet } from '../../lib/backups/verify/verify.ts';
 import { DEFAULT_SIGNING_HOME } from '../../lib/core/config.ts';
 import { STATUS } from '../../lib/core/errors.ts';
@@ -51,6 +52,8 @@ export default bareCommand({
         await become(account, terminal, { prepared, ...(archive === undefined ? {} : { file: archive.fd }) });
       }
       const checks = await verifySet(file, seen, pin, terminal);
+      const unwritten = seen.file === undefined ? undefined : await rememberVerified(file, seen.file, checks);
+      if (unwritten !== undefined) terminal.notice(`this check could not be written down: ${unwritten}`);
       process.exitCode = STATUS[judge(checks).code];
       return checks;
     } finally {
@@ -60,6 +63,6 @@ export default bareCommand({
   print: (checks, terminal) => terminal.write(describeChecks(checks)),
 });
 
-async function takeOver({ findings, receipt, hasArchive }: Prepared): Promise<Inspection> {
-  return { findings, receipt, archive: hasArchive ? await open(HANDED_FILE, 'r') : undefined };
+async function takeOver({ findings, receipt, file, hasArchive }: Prepared): Promise<Inspection> {
+  return { findings, receipt, file, archive: hasArchive ? await open(HANDED_FILE, 'r') : undefined };
 }

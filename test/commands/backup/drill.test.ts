@@ -215,7 +215,13 @@ test('an ordinary user drills on a workstation that has no server', async () => 
   const words = ['drill', set, '--confdir', '/nowhere', '--fingerprint', server.fingerprint];
   const outcome = await asAccount(join(world.bin, 'ktbackup'), words, { env: { HOME: home, TMPDIR: home } });
   expect(outcome).toMatchObject({ status: 0, stderr: '' });
-  expect(await readdir(home)).toEqual([basename(set)]);
+  const records = '.kts_bak_kts01_example_com.records.json';
+  expect((await readdir(home)).toSorted()).toEqual([records, basename(set)]);
+  const { sets } = JSON.parse(await readFile(join(home, records), 'utf8')) as {
+    sets: Record<string, object>;
+  };
+  const time = expect.stringMatching(/Z$/) as string;
+  expect(sets[basename(set)]).toMatchObject({ outcome: 'good', verifiedAt: time, drilledAt: time });
 });
 
 test('Ctrl-C in the middle: status 130, and nothing is left', async () => {

@@ -4,12 +4,13 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { ALL_GOOD, CLEAR_GOOD, findings } from '../../support/checks.ts';
-import { fakePath, give } from '../../support/faults.ts';
+import { give, inNamespace } from '../../support/faults.ts';
 import { keyring } from '../../support/keyring.ts';
 import { refusal, said } from '../../support/refusal.ts';
 import {
   asAccount,
   checksums,
+  isRoot,
   kt,
   ownedDirectory,
   type RunOptions,
@@ -279,7 +280,7 @@ test('protected keys: none given, a wrong one, the right one; and a recipient wh
   expect(listed).toMatch(/^pub:e:/m);
 });
 
-test('nothing is written, nothing is left, whatever happens', async () => {
+test('nothing is left, and nothing written but when which file was verified', async () => {
   const set = await together(clear);
   const place = await temporaryDirectory();
   const env = { TMPDIR: place };
@@ -288,22 +289,66 @@ test('nothing is written, nothing is left, whatever happens', async () => {
     await checksums(dirname(set)),
     await readdir(dirname(set)),
   ];
-  for (const words of [[set], [await together(encrypted), ...asAdministrator], [encrypted]])
-    await verify(words, { env });
-  expect([
-    await checksums(server.confdir),
-    await checksums(dirname(set)),
-    await readdir(dirname(set)),
-  ]).toEqual(before);
+  await verify([set, '--fingerprint', 'A'.repeat(40)], { env });
+  await verify([set, '--confdir', '/nowhere'], { env });
+  const after = [await checksums(server.confdir), await checksums(dirname(set)), await readdir(dirname(set))];
+  expect(after, 'what says nothing of the set is not written down').toEqual(before);
+  for (const words of [[set], [await together(encrypted), ...asAdministrator]]) await verify(words, { env });
+  expect(await checksums(server.confdir)).toBe(before[0]);
   expect(await readdir(place)).toEqual([]);
+  const names = (await readdir(dirname(set))).filter((name) => !before[2]?.includes(name));
+  expect(names).toEqual(['.kts_bak_kts01_example_com.records.json']);
+  const records = async () =>
+    (
+      JSON.parse(await readFile(join(dirname(set), names[0] ?? ''), 'utf8')) as {
+        sets: Record<string, object>;
+      }
+    ).sets[basename(set)];
+  const time = expect.stringMatching(/Z$/) as string;
+  expect(await records()).toMatchObject({ outcome: 'good', verifiedAt: time, drilledAt: null });
+  await writeFile(set, (await readFile(set)).subarray(0, -512));
+  expect((await verify([set], { env })).status).toBe(8);
+  expect(await records()).toMatchObject({ outcome: 'damaged' });
 });
 
-test('a place for the archive that is missing, and GnuPG that is missing, are told as what they are', async () => {
+test('through the program: a cut set has its line and its verdict', async () => {
+  const set = await alone(clear);
+  await writeFile(set, (await readFile(set)).subarray(0, 20 * 512));
+  const never = 'not checked: archive failed';
+  expect(said(await verify([set]))).toEqual({
+    status: 8,
+    stderr: '',
+    stdout: [
+      'form        ok (clear, 10240 bytes)',
+      'container   not checked: the set is not encrypted',
+      'receipt     not checked: there is none beside the set',
+      'decryption  not checked: the set is not encrypted',
+      'archive     failed: the archive is damaged: it is cut short',
+      `manifest    ${never}`,
+      `origin      ${never}`,
+      `members     ${never}`,
+      `dump        ${never}`,
+      'The set is not to be trusted. Use another one.\n',
+    ].join('\n'),
+  });
+});
+
+test.skipIf(!isRoot)('without GnuPG it says what is missing (needs root: a mount namespace)', async () => {
+  const copy = join(await temporaryDirectory(), 'bin');
+  const script = [
+    `cp -al /usr/bin ${copy} 2> /dev/null || cp -a /usr/bin ${copy}`,
+    `rm ${copy}/gpg`,
+    `mount --bind ${copy} /usr/bin`,
+    `exec ${join(world.bin, 'ktbackup')} verify ${encrypted} --gnupg-home ${world.administrator}`,
+  ];
+  const outcome = await inNamespace(script.join('\n'), { env: { KEYTRUSTEE_CONFDIR: server.confdir } });
+  expect(said(outcome)).toEqual(refusal(5, 'the program gpg is not installed'));
+});
+
+test('a place for the archive that is missing, a set that is missing, and a directory are told as what they are', async () => {
   expect(said(await verify([encrypted], { env: { TMPDIR: '/nowhere' } }))).toEqual(
     refusal(5, '/nowhere: no such file or directory'),
   );
-  const path = await fakePath(await temporaryDirectory(), {});
-  expect(path).toBeTruthy();
   const none = join(server.directory, 'none');
   expect(said(await verify([none]))).toEqual(refusal(5, `${none}: no such file or directory`));
   expect(existsSync(none)).toBe(false);

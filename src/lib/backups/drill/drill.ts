@@ -11,13 +11,13 @@ import { checkServerKey, extractConfdir } from '../restore/confdir.ts';
 import type { SetContents } from '../restore/contents.ts';
 import { loadDatabase } from '../restore/database.ts';
 import { checkOrigin, type Pin } from '../verify/pin.ts';
+import type { DrilledFile } from './file.ts';
 import { refuseLive, type Scratch, withScratch } from './scratch.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** What is drilled, and where. */
 export interface DrillRequest {
-  /** Path, size in bytes and SHA-256 of the set's file. */
-  file: { set: string; size: number; sha256: string };
+  file: DrilledFile;
   pin: Pin;
   account: Account;
   /** Where the scratch directory is made. */

@@ -8,11 +8,13 @@ import { clearArchive, openSetFile, type SetFile } from '../restore/open-set.ts'
 import type { RestoreSource } from '../restore/source.ts';
 import { type Findings, failed, notChecked, ok } from './checks.ts';
 import { type FoundReceipt, findReceipt } from './receipt.ts';
+import { type SeenFile, seenFile } from './remember.ts';
 
 /** What was found as the caller, before the work may become another account; the archive where it could be had. */
 export interface Inspection {
   findings: Findings;
   receipt: FoundReceipt | undefined;
+  file: SeenFile | undefined;
   archive: FileHandle | undefined;
 }
 
@@ -76,15 +78,17 @@ async function inspectFile(
 ): Promise<Inspection> {
   const { size } = await file.handle.stat();
   await requireSpace(source.near, size, SPACE_HINT);
+  const seen = await seenFile(file.handle);
   const form = ok(`${file.kind}, ${size} bytes`);
   try {
     const receipt = await findReceipt(source.file, file.handle, keyrings);
     const { findings, archive } = await openFile(file, source, reporter);
-    return { findings: { form, ...findings }, receipt, archive };
+    return { findings: { form, ...findings }, receipt, file: seen, archive };
   } catch (error) {
     if (!(error instanceof KeyTrusteeError) || error.code !== 'untrusted') throw error;
     if (error instanceof WrongPassphrase) throw error;
-    return { findings: { form, receipt: failed(error.message) }, receipt: undefined, archive: undefined };
+    const findings = { form, receipt: failed(error.message) };
+    return { findings, receipt: undefined, file: seen, archive: undefined };
   }
 }
 
@@ -99,7 +103,8 @@ export async function inspectSet(
     file = await openSetFile(source.file);
   } catch (error) {
     if (!(error instanceof KeyTrusteeError)) throw error;
-    return { findings: { form: failed(error.message) }, receipt: undefined, archive: undefined };
+    const findings = { form: failed(error.message) };
+    return { findings, receipt: undefined, file: undefined, archive: undefined };
   }
   try {
     return await inspectFile(file, source, keyrings, reporter);
