@@ -26,11 +26,3 @@ const CLEAR = 'not checked: the set is not encrypted';
 
 /** The same of a set that is not encrypted. */
 export const CLEAR_GOOD = { ...ALL_GOOD, container: CLEAR, decryption: CLEAR };
-
-/** The checks from a name on, which one that failed has kept from being made. */
-export function unreached(from: keyof typeof ALL_GOOD, because: string): Record<string, string> {
-  const names = Object.keys(ALL_GOOD);
-  return Object.fromEntries(
-    names.slice(names.indexOf(from)).map((name) => [name, `not checked: ${because} failed`]),
-  );
-}
