@@ -1,6 +1,8 @@
 import { dirname } from 'node:path';
 import { makeBackup } from '../lib/backups/make.ts';
+import { withMetrics } from '../lib/backups/metrics.ts';
 import { prepareOutput } from '../lib/backups/output.ts';
+import { placeOf } from '../lib/backups/survey.ts';
 import { DEFAULT_SIGNING_HOME } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
 import { keyringOf } from '../lib/gpg/keyring.ts';
@@ -42,6 +44,11 @@ export default command({
       `with --include: where the key lies that signs (default: ${DEFAULT_SIGNING_HOME})`,
       path,
     ),
+    metricsFile: option(
+      '--metrics-file <file>',
+      'write metrics for Prometheus to this file, also when the backup fails',
+      path,
+    ),
     databasePort: option(
       '--database-port <port>',
       'port of the database (default: what keytrustee.conf says)',
@@ -63,7 +70,7 @@ export default command({
   async asCaller({ output }, { account, confdir }) {
     await prepareOutput(output ?? dirname(confdir), confdir, account);
   },
-  async run({ gpgRecipient, cleartext, output, roll, databasePort }, { settings, terminal }) {
+  async run({ gpgRecipient, cleartext, output, roll, databasePort, metricsFile }, { settings, terminal }) {
     if (cleartext && !terminal.quiet)
       terminal.warn('this set is not encrypted: whoever reads it has every key of this server');
     const request = {
@@ -74,7 +81,11 @@ export default command({
       databasePort,
       program: PROGRAM,
     };
-    return makeBackup(settings, request, terminal);
+    const place = placeOf(settings, request.output);
+    const work = () => makeBackup(settings, request, terminal);
+    return metricsFile === undefined
+      ? work()
+      : withMetrics({ ...request, place, file: metricsFile }, terminal, work);
   },
   print: (result, terminal) => terminal.write(`${result.path}\n`),
 });

@@ -93,7 +93,7 @@ export async function readSignedReceipt(set: string): Promise<string | undefined
  * server that it names signed it and it is of a file of this name. Whether that is the right server, and whether the file
  * is still the same, is for the caller to compare.
  */
-export async function readReceiptWith(call: KeyringCall, set: string): Promise<Receipt | undefined> {
+async function readReceiptWith(call: KeyringCall, set: string): Promise<Receipt | undefined> {
   const signed = await readSignedReceipt(set);
   return signed === undefined ? undefined : checkReceipt(call, set, signed);
 }

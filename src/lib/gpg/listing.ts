@@ -9,7 +9,13 @@ export interface ListedKey {
   capabilities: string;
   expires: Date | undefined;
   userIds: string[];
-  subkeys: { validity: string; algorithm: number; bits: number; capabilities: string }[];
+  subkeys: {
+    validity: string;
+    algorithm: number;
+    bits: number;
+    capabilities: string;
+    expires: Date | undefined;
+  }[];
 }
 
 /** Control characters and those that turn the direction of writing: a stranger's user id must not steer a terminal. */
@@ -24,6 +30,8 @@ function unescapeField(text: string): string {
     .replace(UNPRINTABLE, shown);
 }
 
+const toDate = (text = '') => (text === '' ? undefined : new Date(Number(text) * 1000));
+
 function parsePrimary(fields: string[]): ListedKey {
   const [, validity = '', bits = '', algorithm = '', , , expires = '', , , , , capabilities = ''] = fields;
   return {
@@ -32,7 +40,7 @@ function parsePrimary(fields: string[]): ListedKey {
     algorithm: Number(algorithm),
     bits: Number(bits),
     capabilities,
-    expires: expires === '' ? undefined : new Date(Number(expires) * 1000),
+    expires: toDate(expires),
     userIds: [],
     subkeys: [],
   };
@@ -51,7 +59,8 @@ export function parseListing(text: string): ListedKey[] {
     else if (type === 'uid') key.userIds.push(unescapeField(fields[9] ?? ''));
     else if (type === 'sub' || type === 'ssb') {
       const capabilities = fields[11] ?? '';
-      key.subkeys.push({ validity, algorithm: Number(algorithm), bits: Number(bits), capabilities });
+      const expires = toDate(fields[6]);
+      key.subkeys.push({ validity, algorithm: Number(algorithm), bits: Number(bits), capabilities, expires });
     }
   }
   return keys;
@@ -77,6 +86,16 @@ export function unusableReason(key: ListedKey, now = new Date()): string | undef
   if (parts.some((part) => RSA.has(part.algorithm) && part.bits < 2048))
     return 'is an RSA key below 2048 bits, which is too weak';
   return undefined;
+}
+
+/** Until when a key can be encrypted to: its own end, or that of the last of its parts that can; undefined: for ever. */
+export function usableUntil({ expires, capabilities, subkeys }: ListedKey): Date | undefined {
+  const ends = subkeys
+    .filter((sub) => sub.capabilities.includes('e') && sub.validity !== 'r')
+    .map((sub) => sub.expires?.getTime() ?? Number.POSITIVE_INFINITY);
+  const last = capabilities.includes('e') || ends.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...ends);
+  const end = Math.min(expires?.getTime() ?? Number.POSITIVE_INFINITY, last);
+  return end === Number.POSITIVE_INFINITY ? undefined : new Date(end);
 }
 
 /** A key for people: fingerprint and first user id. */

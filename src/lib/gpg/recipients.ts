@@ -1,6 +1,6 @@
 import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
-import { describeKey, type ListedKey, parseListing, unusableReason } from './listing.ts';
+import { describeKey, type ListedKey, parseListing, unusableReason, usableUntil } from './listing.ts';
 import { gpg, gpgFailure } from './program.ts';
 
 /** Somebody who will be able to read a backup set. */
@@ -12,7 +12,8 @@ export interface Recipient {
   key: Uint8Array;
 }
 
-async function candidates(home: string, name: string): Promise<ListedKey[]> {
+/** The keys of a keyring that a recipient's name fits, usable or not. */
+export async function findKeys(home: string, name: string): Promise<ListedKey[]> {
   const answer = await gpg(home, ['--with-colons', '--fixed-list-mode', '--list-keys', '--', name]);
   const keys = parseListing(answer.stdout);
   // GnuPG's status is the same when it finds nothing and when it cannot look.
@@ -55,11 +56,12 @@ function withReason(key: ListedKey): string {
  * fetches it. GnuPG itself would silently take the first of several, or ask the network (hazards GP-1 to GP-4).
  */
 export async function resolveRecipient(home: string, name: string): Promise<Recipient> {
-  const keys = await candidates(home, name);
+  const keys = await findKeys(home, name);
   const usable = keys.filter((key) => unusableReason(key) === undefined);
   const [chosen] = usable;
   if (chosen === undefined || usable.length > 1) throw refuse(name, home, usable.length > 1 ? usable : keys);
-  const { fingerprint, userIds, expires } = chosen;
+  const { fingerprint, userIds } = chosen;
+  const expires = usableUntil(chosen);
   return { fingerprint, userId: userIds[0] ?? '', expires, key: await exportKey(home, chosen) };
 }
 

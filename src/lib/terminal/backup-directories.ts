@@ -16,6 +16,7 @@ interface Values {
   include: string[];
   signingHome: string | undefined;
   databasePort: number | undefined;
+  metricsFile: string | undefined;
 }
 
 /** `backup --include`: backs up directories as whoever called, who can read them. There need be no server. */
@@ -28,6 +29,8 @@ export async function backupDirectories(
   if (output === undefined) throw failure('usage', 'with --include, say where the set is put: give --output');
   if (databasePort !== undefined)
     throw failure('usage', 'with --include no database is backed up', 'leave out --database-port');
+  if (values.metricsFile !== undefined)
+    throw failure('usage', 'with --include no metrics are written', 'leave out --metrics-file');
   if (await exists(confdirFiles(globals.confdir).configuration).catch(() => false))
     terminal.warn('this set holds the included directories alone; the server here needs a backup of its own');
   if (recipients.length === 0 && !terminal.quiet)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeKey, parseListing, unusableReason } from '../../../src/lib/gpg/listing.ts';
+import { describeKey, parseListing, unusableReason, usableUntil } from '../../../src/lib/gpg/listing.ts';
 
 const FINGERPRINT = '0123456789ABCDEF0123456789ABCDEF01234567';
 
@@ -41,7 +41,7 @@ test('a listing is read: primary fingerprint, user ids, subkeys', () => {
     capabilities: 'scESC',
     expires: undefined,
     userIds: ['John Doe <doe@example.com>'],
-    subkeys: [{ validity: '-', algorithm: 1, bits: 3072, capabilities: 'e' }],
+    subkeys: [{ validity: '-', algorithm: 1, bits: 3072, capabilities: 'e', expires: undefined }],
   });
   expect(parseListing('')).toEqual([]);
   expect(parseListing(key() + key())).toHaveLength(2);
@@ -86,4 +86,16 @@ test('defect: a hostile user id reached the terminal', () => {
 
 test('a name in another script stays readable', () => {
   expect(first({ userId: 'Jürgen 鍵 <j@x>' }).userIds).toEqual(['Jürgen 鍵 <j@x>']);
+});
+
+test.each<[string, string, string[], number | undefined]>([
+  ['nothing ends', '', [''], undefined],
+  ['the key ends', '1800000000', [''], 1_800_000_000],
+  ['only the part that encrypts ends', '', ['1800000000'], 1_800_000_000],
+  ['the key ends first', '1700000000', ['1800000000'], 1_700_000_000],
+  ['a later part goes on', '', ['1700000000', '1800000000'], 1_800_000_000],
+])('how long a key can be encrypted to: %s', (_, expires, parts, expected) => {
+  const lines = parts.map((end) => `sub:-:3072:1:FEDCBA9876543210:1600000000:${end}:::::e::::::23:`);
+  const [listed] = parseListing(key({ expires, subkeys: lines.join('\n') }));
+  expect(listed && usableUntil(listed)?.getTime()).toBe(expected && expected * 1000);
 });
