@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { UNSIGNED_STEPS } from '../../src/lib/backups/steps.ts';
 import { configurationOf, foreignDump, hasGpg1, ORIGINAL_PLACE, originalSet } from '../support/original.ts';
 import { said } from '../support/refusal.ts';
 import {
@@ -375,6 +376,35 @@ test.skipIf(!hasGpg1)(
       expect(refused.status).toBe(8);
       expect(await readdir(place.directory)).toEqual([]);
     }
+  },
+  120_000,
+);
+
+test.skipIf(!hasGpg1)(
+  'killed at any step, the same command run again completes it and leaves nothing else (needs gnupg1)',
+  async () => {
+    const server = await testServer();
+    await server.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']);
+    const { set, confdir: original } = await originalSet(await temporaryDirectory(), {
+      dump: await foreignDump(),
+    });
+    const restore = (env: Record<string, string>) =>
+      server.ktadmin(['restore', set, '--unsigned', '--yes', '--force', '--quiet', '--load-dump'], { env });
+    for (const step of UNSIGNED_STEPS) {
+      const killed = await restore({ KTADMIN_KILL_AT: step });
+      // 137 where another process went on as the service account.
+      expect(killed.signal === 'SIGKILL' || killed.status === 137, step).toBe(true);
+    }
+    const again = said(await restore({}));
+    expect(again).toMatchObject({ status: 0 });
+    expect(again.stdout).toContain(`Restored ${server.confdir} for ${original.fingerprint}`);
+    const names =
+      "select string_agg(datname, ' ' order by datname) from pg_database where datname ~ 'keytrustee'";
+    expect(await server.query(names)).toMatch(
+      /^keytrustee( keytrustee_old_\d+)+ keytrustee_original$|^keytrustee keytrustee_original/,
+    );
+    expect(await server.query("select count(*) from pg_roles where rolname = 'keytrustee_import'")).toBe('0');
+    expect((await readdir(server.directory)).filter((name) => /restoring|exchange/.test(name))).toEqual([]);
   },
   120_000,
 );

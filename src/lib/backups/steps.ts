@@ -29,6 +29,17 @@ export const RESTORE_STEPS = [
   'restore-migrated',
 ] as const;
 
+/** The same for a restore of an unsigned set; its exchange comes by the steps of every restore. */
+export const UNSIGNED_STEPS = [
+  'unsigned-written',
+  'unsigned-created',
+  'unsigned-loaded',
+  'restore-journaled',
+  'restore-database-exchanged',
+  'restore-former-moved',
+  'unsigned-exchanged',
+] as const;
+
 /** The same for `restore --undo`. */
 export const UNDO_STEPS = [
   'undo-running',

@@ -1,6 +1,7 @@
 import { readMember } from '../../archive/read.ts';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
+import { reached } from '../../core/steps.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { ROLE } from '../../database/cluster.ts';
 import { type Database, withDatabase } from '../../database/connection.ts';
@@ -35,7 +36,9 @@ async function load(
   await withImportRole(cluster, account, async () => {
     try {
       await make(cluster, name, IMPORT_ROLE);
+      reached('unsigned-created');
       await loadUnsigned(cluster, account, name, readMember(set.handle, set.dump));
+      reached('unsigned-loaded');
       await check();
       await giveTo(cluster, name, owner);
     } catch (error) {

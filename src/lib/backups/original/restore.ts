@@ -5,6 +5,7 @@ import { failure } from '../../core/errors.ts';
 import { exists, makePrivateDirectory, syncDirectory } from '../../core/files.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
 import type { Reporter } from '../../core/reporter.ts';
+import { reached } from '../../core/steps.ts';
 import { exchangeJournal } from '../../core/unfinished.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
@@ -50,6 +51,7 @@ async function stage({ set, plan, account, reporter }: Work, names: Names): Prom
   const { cluster, dump } = plan;
   await reporter.step('writing the configuration', () => writeConfdir(set, plan.configuration, names.staged));
   await checkServerKey(names.staged, plan.fingerprint);
+  reached('unsigned-written');
   await reporter.step('loading the database', async () => {
     if (dump === 'own') return loadOwn(cluster, account, names.loaded, set);
     await makeEmpty(cluster, names.loaded);
@@ -137,6 +139,7 @@ export async function restoreUnsigned(
     () => replace({ set, plan, account, reporter }),
     () => exists(exchangeJournal(confdir)),
   );
+  reached('unsigned-exchanged');
   await publishDump(plan, names);
   return { ...resultOf(journal, confdir), ...originalOf(set, plan) };
 }
