@@ -61,7 +61,7 @@ async function forge(
   stranger: Keyring,
   { mark, fingerprint, ownKeys }: { mark: string; fingerprint: string; ownKeys: boolean },
 ): Promise<Buffer> {
-  let members = replace(await membersOf(set), '.sql', (dump) =>
+  let members = replace(await membersOf(set), '/tables.sql', (dump) =>
     Buffer.concat([Buffer.from(`\\! touch ${mark}\n`), dump]),
   );
   const keys = await readFile(join(stranger.home, 'pubring.kbx'));

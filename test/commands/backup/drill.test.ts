@@ -4,7 +4,7 @@ import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { DRILL_STEPS } from '../../../src/lib/backups/steps.ts';
-import { give } from '../../support/faults.ts';
+import { fakePostgres, give } from '../../support/faults.ts';
 import { allEnded, processesAt } from '../../support/processes.ts';
 import { type Part, partsOf, resigned, withContent, writeParts } from '../../support/rebuild.ts';
 import { refusal, said } from '../../support/refusal.ts';
@@ -20,7 +20,7 @@ import {
   until,
   world,
 } from '../../support/sandbox.ts';
-import { backup } from '../../support/sets.ts';
+import { backup, unpack } from '../../support/sets.ts';
 
 const server = sharedServer();
 let clear = '';
@@ -79,6 +79,7 @@ test('a good set comes back, its evidence is complete, the server is not touched
   expect(evidence).toMatchObject({
     set: clear,
     rows: ROWS,
+    digests: await digestsIn(clear),
     migrations: [],
     verdict: 'passed',
     failure: null,
@@ -101,6 +102,27 @@ test('a good set comes back, its evidence is complete, the server is not touched
   expect(await server.query("select string_agg(datname, ' ' order by datname) from pg_database")).toBe(
     databases,
   );
+});
+
+/** The SHA-256 of each table's file in a set, taken by stock tools. */
+async function digestsIn(set: string): Promise<Record<string, string>> {
+  const { root, manifest } = await unpack(set, await temporaryDirectory());
+  const digests: Record<string, string> = {};
+  for (const path of manifest.database.parts.filter((part) => part.endsWith('.copy'))) {
+    const bytes = await readFile(join(root, path));
+    digests[basename(path, '.copy')] = createHash('sha256').update(bytes).digest('hex');
+  }
+  return digests;
+}
+
+test('a value that comes back as another one is noticed, though every count is right', async () => {
+  const scratch = await ownedDirectory(await temporaryDirectory(), 'fake');
+  const change = `for last; do :; done; sed -i "s/^commit;/update public.contact set email = 'x@y'; commit;/" "$last"`;
+  const psql = `case "$*" in *-f*) ${change};; esac; exec "$REAL" "$@"`;
+  const changed = await drill([clear], { env: { PG_BINDIR: await fakePostgres(scratch, { psql }) } });
+  const why = 'the drill failed: table contact is not as it was when the set was made';
+  expect(said(changed)).toEqual(refusal(8, why, 'use another backup set'));
+  await nothingLeft(changed.place);
 });
 
 const signerOf = () => ({
@@ -129,13 +151,13 @@ test('what does not come back as the server counted it is refused, however well 
     verdict: 'failed',
     failure: { code: 'failed', message: why, hint: null },
   });
-  const dump = parts.findIndex(({ member }) => member.path.endsWith('.sql'));
+  const dump = parts.findIndex(({ member }) => member.path.endsWith('/tables.sql'));
   const broken = Buffer.from(`${parts[dump]?.content[0]}`.replace('CREATE TABLE', 'CREATE TABEL'));
   const edited = parts.with(dump, withContent(parts[dump] as Part, broken));
   const unloadable = await writeParts(
     join(scratch, 'broken.tar'),
     await resigned(edited, signerOf(), ({ members }) => {
-      const listed = members.find(({ path }) => path.endsWith('.sql'));
+      const listed = members.find(({ path }) => path.endsWith('/tables.sql'));
       if (listed !== undefined) listed.sha256 = createHash('sha256').update(broken).digest('hex');
     }),
   );

@@ -10,6 +10,7 @@ import { migrate } from '../../database/migrations.ts';
 import { checkServerKey, extractConfdir } from '../restore/confdir.ts';
 import type { SetContents } from '../restore/contents.ts';
 import { loadDatabase } from '../restore/database.ts';
+import { checkTables } from '../restore/digests.ts';
 import { checkOrigin, type Pin } from '../verify/pin.ts';
 import type { DrilledFile } from './file.ts';
 import { refuseLive, type Scratch, withScratch } from './scratch.ts';
@@ -35,6 +36,8 @@ export interface Evidence {
   host: string | null;
   fingerprint: string | null;
   rows: Record<string, number>;
+  /** SHA-256 of each table that was copied out again and found the same. */
+  digests: Record<string, string>;
   migrations: string[];
   times: Record<string, number>;
   seconds: number;
@@ -67,6 +70,9 @@ async function rehearse(
   await loadDatabase(cluster, account, DATABASE, contents);
   reached('drill-loaded');
   watch.lap('load');
+  // A restore does without: its data has come through unchanged if PostgreSQL did what it was told.
+  evidence.digests = await checkTables(cluster, account, DATABASE, contents);
+  watch.skip();
   evidence.rows = await withDatabase(cluster, countRows);
   evidence.migrations = await migrate(cluster);
   reached('drill-checked');
@@ -80,7 +86,7 @@ function describe(contents: SetContents, evidence: Evidence): void {
 
 function begin({ file }: DrillRequest): Evidence {
   const nothing = { created: null, sequence: null, host: null, fingerprint: null };
-  const results = { rows: {}, migrations: [], times: {}, seconds: 0 };
+  const results = { rows: {}, digests: {}, migrations: [], times: {}, seconds: 0 };
   return {
     ...file,
     drilled: new Date().toISOString(),

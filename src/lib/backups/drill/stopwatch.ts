@@ -2,6 +2,8 @@
 export interface Stopwatch {
   /** Ends a part. */
   lap(part: string): void;
+  /** Ends a part that does not count. */
+  skip(): void;
   /** Seconds of each part, to the millisecond, and of all. */
   read(): { times: Record<string, number>; seconds: number };
 }
@@ -17,6 +19,9 @@ export function startStopwatch(before: Record<string, number> = {}): Stopwatch {
       const now = performance.now();
       times[part] = rounded(now - last);
       last = now;
+    },
+    skip() {
+      last = performance.now();
     },
     read: () => ({
       times,
