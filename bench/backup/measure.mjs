@@ -31,11 +31,11 @@ function family(pid) {
   ];
 }
 
-/** Proportional set size of a process and its children, KiB: pages that several share count once in all. */
+/** Resident memory of a process and its children, KiB; pages that several share count for each of them. */
 function memoryOf(pid) {
   try {
     return family(pid)
-      .map((one) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${one}/smaps_rollup`))?.[1] ?? 0))
+      .map((one) => Number(/^Rss:\s+(\d+)/m.exec(read(`/proc/${one}/smaps_rollup`))?.[1] ?? 0))
       .reduce((sum, size) => sum + size, 0);
   } catch {
     return 0;

@@ -17,7 +17,7 @@ const LOADED = 'keytrustee_new_';
 export const loadedName = (digits: string) => `${LOADED}${digits}`;
 
 /** Compares a database with what the manifest says of it: every table, every count. */
-export async function checkRows(cluster: Cluster, name: string, contents: SetContents): Promise<void> {
+async function checkRows(cluster: Cluster, name: string, contents: SetContents): Promise<void> {
   const expected = contents.manifest.database.rows;
   const found = await withDatabase(cluster, countRows, name);
   for (const table of new Set([...Object.keys(expected), ...Object.keys(found)])) {
