@@ -29,14 +29,27 @@ const list = (counts: Record<string, number>) =>
 
 /** What a drill has shown, in words. */
 export function describeEvidence(evidence: Evidence): string {
-  const { set, size, sha256, created, sequence, host, fingerprint, rows, migrations, times, seconds } =
-    evidence;
+  const {
+    set,
+    size,
+    sha256,
+    created,
+    sequence,
+    host,
+    fingerprint,
+    rows,
+    digests,
+    migrations,
+    times,
+    seconds,
+  } = evidence;
   const parts = Object.entries(times).map(([part, time]) => `${part} ${time}`);
   return `${[
     `${set}: the drill passed`,
     `  file        ${size} bytes, SHA-256 ${sha256}`,
     `  set         number ${sequence} of ${created}, ${host}, ${fingerprint}`,
     `  rows        as the server counted them: ${list(rows)}`,
+    `  digests     ${Object.keys(digests).length} tables copied out again, each with the bytes of the set`,
     '  key         signs',
     `  migrations  ${migrations.length === 0 ? 'none needed' : migrations.join(', ')}`,
     `  a restore   takes ${seconds} s: ${parts.join(', ')}`,
