@@ -38,6 +38,10 @@ const needs = [
   { ...testNeed('mandoc', ['mandoc'], 'mandoc'), optional: true },
   { ...testNeed('tmux', ['tmux'], 'tmux'), optional: true },
   { ...testNeed('strace', ['strace'], 'strace'), optional: true },
+  {
+    ...testNeed('faketime', ['faketime'], 'faketime', { dnf: ['libfaketime'], apk: ['libfaketime'] }),
+    optional: true,
+  },
   // GnuPG 1.4 makes the keyrings of the original product; RHEL and Alpine have none beside GnuPG 2.
   { ...testNeed('GnuPG 1.4', ['gpg1'], 'gnupg1', { dnf: [], apk: [] }), optional: true },
   {

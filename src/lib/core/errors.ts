@@ -70,6 +70,8 @@ const SYSTEM_MESSAGES: Record<string, [StatusName, string, string?]> = {
   EISDIR: ['failed', 'is a directory'],
   ENOTDIR: ['failed', 'not a directory'],
   EMFILE: ['failed', 'too many open files'],
+  EBUSY: ['failed', 'is in use'],
+  EIO: ['failed', 'input/output error: the disk fails'],
 };
 
 /** Turns whatever was thrown into an error for a person; what nobody foresaw is `bug` and keeps its cause. */
