@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { type Client, clientHost } from '../support/client.ts';
 import { inNamespace } from '../support/faults.ts';
 import { refusal, said } from '../support/refusal.ts';
-import { checksums, isRoot, type RunOptions, run, world } from '../support/sandbox.ts';
+import { checksums, isRoot, type RunOptions, run, temporaryDirectory, world } from '../support/sandbox.ts';
 import { hasTerminal, onTerminal } from '../support/terminal.ts';
 
 /** Everything that a restore has to bring back of the two directories. */
@@ -150,6 +150,28 @@ test.skipIf(!isRoot)(
       ),
     );
     expect([await state(client), await beside(client)]).toEqual([before, []]);
+  },
+);
+
+test.skipIf(!isRoot)(
+  'an account without rights brings back what is its own, also where its group is not called as it is (needs root)',
+  async () => {
+    const own = await temporaryDirectory();
+    const [directory, output, signing] = [join(own, 'kms'), join(own, 'sets'), join(own, 'signing')];
+    await mkdir(directory);
+    await writeFile(join(directory, 'key'), 'mine', { mode: 0o600 });
+    const group = 'games';
+    await run('chown', ['-R', `${world.account.name}:${group}`, own]);
+    const as = [`--reuid=${world.account.name}`, `--regid=${group}`, '--clear-groups', 'ktadmin'];
+    const env = { KEYTRUSTEE_CONFDIR: join(own, 'no-server') };
+    const home = ['--signing-home', signing];
+    const include = ['backup', '--include', directory, '--cleartext', '-q', '--output', output, ...home];
+    const made = await run('setpriv', [...as, ...include], { env });
+    expect(made.status, made.stderr).toBe(0);
+    await rm(directory, { recursive: true });
+    const restored = await run('setpriv', [...as, 'restore', made.stdout.trim(), '--yes', ...home], { env });
+    expect(restored).toMatchObject({ status: 0, stdout: `Restored ${directory}\n` });
+    expect(await readFile(join(directory, 'key'), 'utf8')).toBe('mine');
   },
 );
 

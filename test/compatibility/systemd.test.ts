@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 import { inNamespace } from '../support/faults.ts';
 import { isRoot, run, temporaryDirectory, testServer, world } from '../support/sandbox.ts';
 
+/** Without root the tests' keyring is not the one that systemd's HOME leads to. */
+const env: Record<string, string> = isRoot ? {} : { GNUPGHOME: join(world.directory, 'home', '.gnupg') };
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 
 test.skipIf(!hasSystemd)(
@@ -17,7 +19,7 @@ test.skipIf(!hasSystemd)(
     await mkdir(units, { recursive: true });
     const output = join(server.directory, `it's 100% "safe" \\x41 $HOME \${HOME} %n ü`);
     const args = ['--every=15m', '--as=systemd', '--gpg-recipient=John Doe', `--output=${output}`];
-    const written = await server.ktadmin(['backup', 'schedule', '--root', root, '--yes', ...args]);
+    const written = await server.ktadmin(['backup', 'schedule', '--root', root, '--yes', ...args], { env });
     expect(written.status, written.stderr).toBe(0);
     expect((await readdir(units)).toSorted()).toEqual([
       'keytrustee-backup.service',
@@ -60,7 +62,7 @@ test.skipIf(!hasSystemd)(
     const root = await temporaryDirectory();
     await mkdir(join(root, 'etc/systemd/system'), { recursive: true });
     const args = ['--every=1d', '--as=systemd', '--gpg-recipient=John Doe', '--root', root, '--yes'];
-    expect((await server.ktadmin(['backup', 'schedule', ...args])).status).toBe(0);
+    expect((await server.ktadmin(['backup', 'schedule', ...args], { env })).status).toBe(0);
     const service = join(root, 'etc/systemd/system/keytrustee-backup.service');
     const judged = await run('systemd-analyze', ['security', '--offline=true', '--threshold=20', service]);
     expect(judged.status, judged.stdout).toBe(0);

@@ -23,6 +23,11 @@ const SERVICE = 'etc/systemd/system/keytrustee-backup.service';
 const TIMER = 'etc/systemd/system/keytrustee-backup.timer';
 let john = '';
 
+/** Cron's HOME is that of the account database, where an ordinary user's tests must put nothing: they name the keyring. */
+const KEYRING = join(world.directory, 'home', '.gnupg');
+const named: Record<string, string> = isRoot ? {} : { GNUPGHOME: KEYRING };
+const variables = isRoot ? '' : `GNUPGHOME=${KEYRING} `;
+
 beforeAll(async () => {
   const listed = await run('gpg', [
     '--homedir',
@@ -42,7 +47,10 @@ async function place() {
   const output = join(server.directory, 'backups');
   const words = ['--every', '1h', '--gpg-recipient', 'John Doe', '--roll', '10', '--output', output];
   const schedule = (args: string[], options?: RunOptions) =>
-    server.ktadmin(['backup', 'schedule', '--root', root, ...args], options);
+    server.ktadmin(['backup', 'schedule', '--root', root, ...args], {
+      ...options,
+      env: { ...named, ...options?.env },
+    });
   return { server, root, output, words, schedule, cron: join(root, CRON), timer: join(root, TIMER) };
 }
 
@@ -83,7 +91,7 @@ test('writes a file for cron, shows it first, leaves it when it is right already
     expect.stringMatching(/^[1-5]?[0-9] \* \* \* \* /),
     '',
   ]);
-  const command = `${world.account.name} ${process.execPath} ${world.bin}/ktadmin backup --confdir=${server.confdir} --gpg-recipient=${john} --output=${output} --roll=10 --quiet >/dev/null`;
+  const command = `${world.account.name} ${variables}${process.execPath} ${world.bin}/ktadmin backup --confdir=${server.confdir} --gpg-recipient=${john} --output=${output} --roll=10 --quiet >/dev/null`;
   expect(
     text
       .split('\n')
@@ -129,7 +137,7 @@ test('the line of the crontab makes a set, says nothing when all is well, and te
     `--output=${output}`,
     `--root=${root}`,
   ];
-  expect((await server.ktadmin(['backup', 'schedule', '--yes', ...words])).status).toBe(0);
+  expect((await server.ktadmin(['backup', 'schedule', '--yes', ...words], { env: named })).status).toBe(0);
   const line = (await readFile(join(root, CRON), 'utf8')).split('\n').at(-2) ?? '';
   // What cron does with a line: the account ends at the first blank, and `\%` is a per cent sign.
   const command = line.slice(line.indexOf(`${world.account.name} `) + world.account.name.length + 1);
@@ -188,7 +196,7 @@ test('what would fail at night fails now, and nothing is written', async () => {
     expect(said(await schedule([...args, '--yes']))).toEqual(refusal(...expected));
     expect(await files(root)).toEqual([]);
   };
-  const home = join(world.directory, 'home', '.gnupg');
+  const home = KEYRING;
   await refused(
     words.with(3, 'Nobody'),
     5,
@@ -299,6 +307,7 @@ test.skipIf(!hasTerminal)(
     const { server, root, words } = await place();
     const typing: [string, string][] = [['Is that right?', 'n\r']];
     const screen = await ktadminOnTerminal(server, ['backup', 'schedule', '--root', root, ...words], {
+      env: named,
       typing,
     });
     expect(screen.status).toBe(1);

@@ -32,7 +32,9 @@ async function numbers(
  * Finds every owner and group of a set on this host, by name: on a new host the numbers are others (hazard TA-17). Fails
  * where one is missing, and where this account may not give files to it.
  */
-export async function findOwners({ members }: ClientManifest): Promise<Owners> {
+export async function findOwners({ members: all, key }: ClientManifest): Promise<Owners> {
+  // The key is no part of what is put back.
+  const members = all.filter(({ path }) => path !== key);
   const users = await numbers(
     members.map(({ owner }) => owner),
     async (name) => (await findAccount(name))?.uid,

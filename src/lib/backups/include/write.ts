@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TarMember } from '../../archive/member.ts';
 import { type TarInput, writeTar } from '../../archive/write.ts';
-import { currentAccount } from '../../core/account.ts';
+import { currentAccount, groupName } from '../../core/account.ts';
 import { withEncryption } from '../../gpg/encrypt.ts';
 import { type KeyringCall, withKeyring } from '../../gpg/program.ts';
 import type { Recipient } from '../../gpg/recipients.ts';
@@ -31,10 +31,15 @@ export interface ClientParts {
 }
 
 /** A file of ours; by hand it would be unpacked beside the key that signed it. */
-function ownMember({ signingHome, created }: ClientParts, name: string, size: number): TarMember {
+async function ownMember(
+  { signingHome, created }: ClientParts,
+  name: string,
+  size: number,
+): Promise<TarMember> {
   const { name: owner, uid, gid } = currentAccount();
+  const group = (await groupName(gid)) ?? `#${gid}`;
   const path = join(signingHome, name).replace(/^\/+/, '');
-  return { path, type: 'File', size, mode: 0o600, owner, group: owner, uid, gid, modified: created };
+  return { path, type: 'File', size, mode: 0o600, owner, group, uid, gid, modified: created };
 }
 
 function listed(member: TarMember, sha256: string | null): ClientMember {
@@ -65,12 +70,13 @@ const digest = (data: Buffer) => createHash('sha256').update(data).digest('hex')
 async function* inputs(parts: ClientParts, stem: string, call: KeyringCall): AsyncGenerator<TarInput> {
   for (const included of parts.tree.members) yield { member: included.member, content: contentOf(included) };
   const publicKeys = await readFile(parts.key.files.publicKeys);
-  const keyMember = ownMember(parts, `${stem}${KEY_ENDING}`, publicKeys.length);
+  const keyMember = await ownMember(parts, `${stem}${KEY_ENDING}`, publicKeys.length);
   yield { member: keyMember, content: [publicKeys] };
   const manifest = describe(parts, listed(keyMember, digest(publicKeys)));
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   const signed = Buffer.from(await clearSignWith(call, bareFingerprint(parts.key.fingerprint), text));
-  yield { member: ownMember(parts, `${stem}${MANIFEST_ENDING}`, signed.length), content: [signed] };
+  const member = await ownMember(parts, `${stem}${MANIFEST_ENDING}`, signed.length);
+  yield { member, content: [signed] };
 }
 
 /** Signs the receipt of a set that has been written. A client has no rows. */
