@@ -49,7 +49,7 @@ test.skipIf(!hasSystemd)(
     const printed = output.replaceAll('$', '$$$$').replaceAll(/["\\$`]/g, '\\$&');
     expect(field('Command Line')).toBe(`${words.join(' ')} "--output=${printed}" --quiet`);
     expect(field('ReadWritePaths')).toBe(
-      `-/tmp -${output} -${server.confdir} -${join(world.directory, 'home', '.gnupg')}`,
+      `-/tmp -${output} -${server.confdir} -${server.pgRootdir} -${join(world.directory, 'home', '.gnupg')}`,
     );
     expect(field('User')).toBe(world.account.name);
   },

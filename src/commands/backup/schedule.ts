@@ -27,6 +27,11 @@ const options = {
   ).repeatable(),
   output: option('--output <dir>', 'where the sets are put (default: beside the configuration)', path),
   roll: option('--roll <n>', 'afterwards keep only the newest n sets of this host', integer(1, 1_000_000)),
+  metricsFile: option(
+    '--metrics-file <file>',
+    'have each run write metrics for Prometheus to this file',
+    path,
+  ),
   as: option('--as <keeper>', 'who keeps the times: cron (default) or systemd', oneOf(['cron', 'systemd'])),
   root: option('--root <dir>', 'write below this directory instead of /', path),
   remove: flag('--remove', 'remove the schedule that this command wrote'),
@@ -38,19 +43,13 @@ const options = {
 type Values = OptionValues<typeof options>;
 
 async function requestOf(values: Values, confdir: string): Promise<ScheduleRequest> {
-  const {
-    every,
-    gpgRecipient: recipients,
-    output = dirname(confdir),
-    roll,
-    as = 'cron',
-    root = '/',
-  } = values;
+  const { every, gpgRecipient: recipients, output = dirname(confdir), as = 'cron', root = '/' } = values;
+  const { roll, metricsFile } = values;
   if (every === undefined) throw failure('usage', 'missing --every', `one of ${INTERVAL_NAMES.join(', ')}`);
   if (recipients.length === 0)
     throw failure('usage', 'a scheduled backup is encrypted: give --gpg-recipient');
   const account = await ownerOf(confdir, sudoLine);
-  return { every, account, confdir, recipients, output, roll, as, root, program: ownWords() };
+  return { every, account, confdir, recipients, output, roll, metricsFile, as, root, program: ownWords() };
 }
 
 /** `backup schedule`: has cron or systemd make backups. */
@@ -65,7 +64,8 @@ export default bareCommand({
     const { remove, dryRun, root = '/' } = values;
     if (values.rehearse) {
       const account = await ownerOf(confdir, sudoLine);
-      return lookUp(await keyringOf(account), values.gpgRecipient, values.output ?? '', confdir) as never;
+      const { gpgRecipient, output = '', metricsFile } = values;
+      return lookUp(await keyringOf(account), gpgRecipient, { output, confdir, metricsFile }) as never;
     }
     if (!isRoot() && root === '/' && !dryRun)
       throw failure('permission', 'only root can write in /etc', sudoLine('root'));

@@ -137,6 +137,8 @@ test('the line of the crontab makes a set, says nothing when all is well, and te
     `--output=${output}`,
     `--root=${root}`,
   ];
+  const metrics = join(server.directory, 'keytrustee.prom');
+  words.push(`--metrics-file=${metrics}`);
   expect((await server.ktadmin(['backup', 'schedule', '--yes', ...words], { env: named })).status).toBe(0);
   const line = (await readFile(join(root, CRON), 'utf8')).split('\n').at(-2) ?? '';
   // What cron does with a line: the account ends at the first blank, and `\%` is a per cent sign.
@@ -146,6 +148,7 @@ test('the line of the crontab makes a set, says nothing when all is well, and te
     asAccount('env', ['-i', 'HOME=/', 'PATH=/usr/bin:/bin', '/bin/sh', '-c', command.replaceAll('\\%', '%')]);
   expect(await nightly()).toMatchObject({ status: 0, stdout: '', stderr: '' });
   expect(await setsIn(output)).toEqual([expect.stringMatching(/^kts_bak_\S+\.tar\.gpg$/)]);
+  expect(await readFile(metrics, 'utf8')).toContain('\nkeytrustee_backup_last_attempt_success 1\n');
   await server.ktadmin(['db', 'stop']);
   const failed = await nightly();
   expect(failed).toMatchObject({ status: 7, stdout: '' });
@@ -217,6 +220,14 @@ test('what would fail at night fails now, and nothing is written', async () => {
     `give a directory of its own: install -d -m 700 -o ${world.account.name} ${output}/keytrustee`,
   );
   await refused(words.with(7, '/tmp/a\nb'), 2, '"/tmp/a\\nb" has control characters in its name');
+  const metrics = join(server.directory, 'nowhere', 'keytrustee.prom');
+  await chmod(output, 0o700);
+  await refused(
+    [...words, '--metrics-file', metrics],
+    4,
+    `${join(server.directory, 'nowhere')}, where the metrics are to be written, cannot be written by ${world.account.name}`,
+    `as root: install -d -m 755 -o ${world.account.name} ${join(server.directory, 'nowhere')}`,
+  );
   const long = join(output, ...Array.from({ length: 5 }, () => 'x'.repeat(200)));
   const tooLong = await schedule([...words.with(7, long), '--yes']);
   expect(tooLong.status).toBe(2);

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Account } from '../../core/account.ts';
 import { environment } from '../../core/config.ts';
 import { failure } from '../../core/errors.ts';
@@ -10,7 +10,7 @@ import { prepareOutput } from '../output.ts';
 import { cronFile } from './cron.ts';
 import { carryOut, type PlannedFile, planFile } from './files.ts';
 import { type Interval, timesOf } from './intervals.ts';
-import { type RehearsedRecipient, rehearse } from './rehearse.ts';
+import { type Rehearsal, rehearse } from './rehearse.ts';
 import type { ScheduledRun } from './run.ts';
 import { serviceUnit, timerUnit } from './systemd.ts';
 
@@ -22,6 +22,7 @@ export interface ScheduleRequest {
   recipients: string[];
   output: string;
   roll: number | undefined;
+  metricsFile: string | undefined;
   as: 'cron' | 'systemd';
   /** Below which directory the files are written. */
   root: string;
@@ -42,17 +43,27 @@ function keptVariables(): Record<string, string> {
   };
 }
 
-/** The recipients, as the scheduled run will find them. */
-async function findRecipients(request: ScheduleRequest): Promise<RehearsedRecipient[]> {
-  const { account, program, confdir, recipients, output } = request;
+const metricsWords = (file: string | undefined) => (file === undefined ? [] : [`--metrics-file=${file}`]);
+
+/** What the scheduled run will find, as it will find it. */
+async function rehearseRun(request: ScheduleRequest): Promise<Rehearsal> {
+  const { account, program, confdir, recipients, output, metricsFile } = request;
   const named = recipients.map((name) => `--gpg-recipient=${name}`);
-  const words = ['schedule', '--rehearse', '--json', `--confdir=${confdir}`, `--output=${output}`, ...named];
+  const words = [
+    'schedule',
+    '--rehearse',
+    '--json',
+    `--confdir=${confdir}`,
+    `--output=${output}`,
+    ...named,
+    ...metricsWords(metricsFile),
+  ];
   return rehearse(account, [...program, ...words], keptVariables());
 }
 
 async function describeRun(request: ScheduleRequest): Promise<ScheduledRun> {
-  const { every, account, confdir, output, roll, program } = request;
-  const recipients = await findRecipients(request);
+  const { every, account, confdir, output, roll, metricsFile, program } = request;
+  const { recipients, clusterRoot } = await rehearseRun(request);
   return {
     times: timesOf(every, hostname()),
     account: account.name,
@@ -62,18 +73,22 @@ async function describeRun(request: ScheduleRequest): Promise<ScheduledRun> {
       ...recipients.map(({ fingerprint }) => `--gpg-recipient=${fingerprint}`),
       `--output=${output}`,
       ...(roll === undefined ? [] : [`--roll=${roll}`]),
+      ...metricsWords(metricsFile),
       '--quiet',
     ],
     variables: keptVariables(),
-    writes: [output, confdir, await keyringOf(account)],
+    writes: [
+      // The database hands its tables out through pipes beside it.
+      ...[output, confdir, clusterRoot, await keyringOf(account)],
+      ...(metricsFile === undefined ? [] : [dirname(metricsFile)]),
+    ],
     notes: recipients.map(({ fingerprint, userId }) => `Encrypts to ${fingerprint} ${quote(userId)}`),
   };
 }
 
 /** No crontab and no unit can hold these, and nobody means them. */
-function checkNames({ program, confdir, output }: ScheduleRequest): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const strange = [...program, confdir, output].find((word) => /[\u0000-\u001f\u007f]/.test(word));
+function checkNames({ program, confdir, output, metricsFile = '' }: ScheduleRequest): void {
+  const strange = [...program, confdir, output, metricsFile].find((word) => /\p{Cc}/u.test(word));
   if (strange !== undefined) throw failure('usage', `${quote(strange)} has control characters in its name`);
 }
 
@@ -116,7 +131,7 @@ export async function applySchedule(
   if (request !== undefined && !(await exists(request.output))) {
     await prepareOutput(request.output, request.confdir, request.account);
     // Only now it shows whether the account can reach it.
-    await findRecipients(request);
+    await rehearseRun(request);
   }
   for (const file of files) await carryOut(file);
 }
