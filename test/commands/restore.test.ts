@@ -16,7 +16,7 @@ import {
   withoutDrop,
   world,
 } from '../support/sandbox.ts';
-import { backup } from '../support/sets.ts';
+import { backup, unpack } from '../support/sets.ts';
 import { hasTerminal, ktadminOnTerminal } from '../support/terminal.ts';
 
 const COMPLETE = "The restore is complete: the server's key opens, and every row is there\n";
@@ -83,6 +83,20 @@ test('both kinds of set come back over a server that went on, and what was there
   );
   expect(names).toBe('');
   expect((await server.ktadmin(['db', 'restart'])).status).toBe(0);
+});
+
+test('defect: after a restore the numbers of sets began anew, and the oldest counted as the newest', async () => {
+  const server = await filledServer();
+  const numberOf = async (set: string) => (await unpack(set, await temporaryDirectory())).manifest.sequence;
+  const first = await backup(server);
+  await backup(server);
+  expect(await numberOf(await backup(server))).toBe(3);
+  expect((await restore(server, [first, '--yes'])).status).toBe(0);
+  const fourth = await backup(server);
+  expect(await numberOf(fourth)).toBe(4);
+  await rm(server.confdir, { recursive: true });
+  expect((await restore(server, [fourth, '--yes'])).status).toBe(0);
+  expect(await numberOf(await backup(server))).toBe(5);
 });
 
 test('a database that is stopped is started, and open connections to a running one are ended', async () => {

@@ -192,9 +192,15 @@ export function sharedServer(): TestServer {
   return server;
 }
 
-/** SHA-256 of every file below a directory, as `sha256sum` prints them, sorted. */
+/**
+ * SHA-256 of every file below a directory, as `sha256sum` prints them, sorted; but for the number of the last backup, which
+ * never goes back.
+ */
 export async function checksums(directory: string): Promise<string> {
-  const listed = await run('find', [directory, '-type', 'f', '-exec', 'sha256sum', '{}', '+']);
+  const listed = await run('find', [
+    ...[directory, '-type', 'f', '!', '-name', 'backup.sequence'],
+    ...['-exec', 'sha256sum', '{}', '+'],
+  ]);
   return listed.stdout.split('\n').toSorted().join('\n');
 }
 

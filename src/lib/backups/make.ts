@@ -7,7 +7,7 @@ import { afterwards } from './afterwards.ts';
 import { collectConfdir, isTransient } from './collect.ts';
 import { LOGGER } from './logger.ts';
 import { checkOutputDirectory } from './output.ts';
-import { nextSequence, recordSequence } from './sequence.ts';
+import { takeSequence } from './sequence.ts';
 import { type DatabaseSnapshot, withSnapshot } from './snapshot.ts';
 import { placeOf } from './survey.ts';
 import { sweepUnfinished } from './sweep.ts';
@@ -65,14 +65,13 @@ async function assemble(
   reporter: Reporter,
 ): Promise<Omit<BackupResult, 'deleted'>> {
   const created = new Date();
+  // Before the configuration is read, so that also what is restored by hand counts on behind this set.
+  const sequence = await takeSequence(settings.confdir);
   const collection = await collectConfdir(settings.confdir);
   for (const path of collection.excluded) {
     const level = isTransient(path) ? 'DEBUG' : 'WARNING';
     reporter.log(LOGGER, level, `Leaving out ${path}`);
   }
-  // Taken before the set is made: a number that nobody uses is no harm, a second set of one number would be.
-  const sequence = await nextSequence(settings.confdir);
-  await recordSequence(settings.confdir, sequence);
   const parts = { settings, collection, snapshot, recipients, created, sequence, program: request.program };
   const published = await writeSet(parts, request.output);
   return {

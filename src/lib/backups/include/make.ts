@@ -12,7 +12,7 @@ import { isTransient } from '../collect.ts';
 import { LOGGER } from '../logger.ts';
 import { type BackupRequest, type BackupResult, resolveAll } from '../make.ts';
 import { checkOutputDirectory, prepareOutput } from '../output.ts';
-import { nextSequence, recordSequence } from '../sequence.ts';
+import { takeSequence } from '../sequence.ts';
 import { sweepUnfinished } from '../sweep.ts';
 import { prepareSigningHome, type SigningKey, signingKey } from './signing-home.ts';
 import { Changed, readTree } from './tree.ts';
@@ -71,8 +71,7 @@ async function attempt(request: ClientRequest, key: SigningKey, recipients: Reci
   const tree = await readTree(directories);
   for (const path of tree.excluded)
     reporter.log(LOGGER, isTransient(path) ? 'DEBUG' : 'WARNING', `Leaving out ${path}`);
-  const sequence = await nextSequence(signingHome);
-  await recordSequence(signingHome, sequence);
+  const sequence = await takeSequence(signingHome);
   const parts = {
     tree,
     directories,

@@ -7,6 +7,7 @@ import type { Reporter } from '../../core/reporter.ts';
 import { reached } from '../../core/steps.ts';
 import { exchangeJournal } from '../../core/unfinished.ts';
 import { migrate } from '../../database/migrations.ts';
+import { carrySequence } from '../sequence.ts';
 import { checkServerKey, extractConfdir } from './confdir.ts';
 import type { SetContents } from './contents.ts';
 import { dropUnfinished, loadDatabase } from './database.ts';
@@ -50,6 +51,7 @@ async function stage(
 ): Promise<void> {
   await reporter.step('writing the configuration', () => extractConfdir(contents, names.staged));
   await applyChanges(names.staged, plan.changes);
+  await carrySequence(names.staged, plan.confdir, contents.manifest.sequence);
   reached('restore-extracted');
   await checkServerKey(names.staged, plan.fingerprint);
   reached('restore-staged');
