@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, link, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestOf } from '../core/digest.ts';
 import { errorCode, failure } from '../core/errors.ts';
 import { createExclusively, exists, syncDirectory, writeAll } from '../core/files.ts';
 import { checkInterruption } from '../core/interrupt.ts';
@@ -18,9 +17,12 @@ interface Written {
 /** How much is written at a time, bytes. */
 const PIECE = 1024 * 1024;
 
-/** Collects small pieces into large ones, which all share one memory: each is valid until the next one is asked for. */
+/** How much is brought to the disk, and read back, while more is still being written; bytes. */
+const STRETCH = 32 * PIECE;
+
+/** Collects small pieces into large ones; two share their memory by turns, so that one is filled while the other is written. */
 async function* collected(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const memory = Buffer.allocUnsafeSlow(PIECE);
+  let [memory, other] = [Buffer.allocUnsafeSlow(PIECE), Buffer.allocUnsafeSlow(PIECE)];
   let filled = 0;
   for await (const chunk of content) {
     for (let offset = 0; offset < chunk.length; ) {
@@ -29,26 +31,65 @@ async function* collected(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer
       offset += copied;
       if (filled < PIECE) continue;
       yield memory;
+      [memory, other] = [other, memory];
       filled = 0;
     }
   }
   yield memory.subarray(0, filled);
 }
 
+/** Reads a file behind its writer, from the disk as far as that is known, and takes the digest of what is there. */
+function startReadBack(handle: FileHandle) {
+  const hash = createHash('sha256');
+  const memory = Buffer.allocUnsafeSlow(PIECE);
+  let size = 0;
+  const readTo = async (end: number) => {
+    while (size < end) {
+      const { bytesRead } = await handle.read(memory, 0, Math.min(PIECE, end - size), size);
+      if (bytesRead === 0) throw failure('failed', 'the backup set could not be read back whole');
+      hash.update(memory.subarray(0, bytesRead));
+      size += bytesRead;
+    }
+  };
+  return { readTo, digest: () => hash.digest('hex') };
+}
+
+/**
+ * Writes everything to a new file, brings it to the disk and reads it back, each part of it while the next one is made. At
+ * the end what was read is compared with what was given to be written.
+ */
 async function writeAndReadBack(handle: FileHandle, content: AsyncIterable<Buffer>): Promise<Written> {
   const hash = createHash('sha256');
+  const back = startReadBack(handle);
   let size = 0;
-  for await (const piece of collected(content)) {
-    checkInterruption();
-    hash.update(piece);
-    size = await writeAll(handle, piece, size);
+  let behind = 0;
+  let writing: Promise<unknown> = Promise.resolve();
+  let checking: Promise<unknown> = Promise.resolve();
+  try {
+    for await (const piece of collected(content)) {
+      checkInterruption();
+      hash.update(piece);
+      await writing;
+      if (size - behind >= STRETCH) {
+        await checking;
+        const end = size;
+        checking = handle.datasync().then(() => back.readTo(end));
+        checking.catch(() => undefined);
+        behind = end;
+      }
+      writing = writeAll(handle, piece, size);
+      writing.catch(() => undefined);
+      size += piece.length;
+    }
+  } finally {
+    await Promise.all([writing, checking]);
   }
   await handle.sync();
+  await back.readTo(size);
   const sha256 = hash.digest('hex');
-  const found = await digestOf(handle);
-  if (found.size !== size || found.sha256 !== sha256)
+  if ((await handle.stat()).size !== size || back.digest() !== sha256)
     throw failure('failed', 'the backup set read back from the disk is not what was written');
-  return found;
+  return { size, sha256 };
 }
 
 /** The name that a new set gets, without its ending: no set has it, nor one that another run is writing. */

@@ -1,6 +1,5 @@
 import type { Account } from '../core/account.ts';
 import { failure } from '../core/errors.ts';
-import { readPipe } from '../core/pipes.ts';
 import { childFailure } from '../core/process.ts';
 import { type Cluster, DATABASE } from '../database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../database/connection.ts';
@@ -45,12 +44,10 @@ async function spoolDump(source: Source, part: DumpPart, tables: Table[]): Promi
   const copied = part === 'tables' ? tables.filter((table) => table.isMeasurable) : [];
   const names = copied.map(({ name }) => name);
   const child = await dumpDatabase(source.cluster, source.account, source.snapshot, part, names);
-  const spool = await spoolEncrypted(readPipe(child.output), source.directory)
-    .catch((error: unknown) => {
-      child.kill();
-      throw error;
-    })
-    .finally(() => child.output.close());
+  const spool = await spoolEncrypted(child.stdout, source.directory).catch((error: unknown) => {
+    child.kill();
+    throw error;
+  });
   try {
     // The end of its output says nothing of how the producer ended (hazards PG-16, PG-17).
     const result = await child.done;

@@ -1,6 +1,5 @@
 import { failure } from '../core/errors.ts';
-import { type PipedChild, readPipe } from '../core/pipes.ts';
-import { childFailure } from '../core/process.ts';
+import { childFailure, type StreamingChild } from '../core/process.ts';
 import { copyLine } from '../database/copy.ts';
 import type { MeasuredTable } from '../database/tables.ts';
 
@@ -15,9 +14,9 @@ export interface DumpFile {
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 const END = Buffer.from([0xff, 0xff]);
 
-/** Hands out what a child writes in portions of known lengths; of each piece before the next one is read. */
-function portions(child: PipedChild) {
-  const source = readPipe(child.output);
+/** Hands out what a child writes in portions of known lengths. */
+function portions(child: StreamingChild) {
+  const source = (child.stdout as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   let held: Buffer = Buffer.alloc(0);
   const next = async () => {
     const { value, done } = await source.next();
@@ -55,12 +54,12 @@ async function* framed(name: string, size: number, copy: AsyncIterable<Buffer>):
 }
 
 /** What psql says of its end comes first: the end of its output says nothing of how it ended (hazards PG-16, PG-17). */
-async function checkStatus({ done }: PipedChild): Promise<void> {
+async function checkStatus({ done }: StreamingChild): Promise<void> {
   const result = await done;
   if (result.status !== 0) throw childFailure('psql', result);
 }
 
-async function checkEnd(child: PipedChild, isEmpty: () => Promise<boolean>): Promise<void> {
+async function checkEnd(child: StreamingChild, isEmpty: () => Promise<boolean>): Promise<void> {
   if (!(await isEmpty())) throw failure('failed', 'the copy of the database is longer than computed');
   await checkStatus(child);
 }
@@ -75,8 +74,8 @@ export interface TableFiles {
  * The files of a dump that hold the tables' data, out of one stream of binary copies, which is started with the first of
  * them.
  */
-export function tableFiles(tables: MeasuredTable[], start: () => Promise<PipedChild>): TableFiles {
-  let child: PipedChild | undefined;
+export function tableFiles(tables: MeasuredTable[], start: () => Promise<StreamingChild>): TableFiles {
+  let child: StreamingChild | undefined;
   let stream: ReturnType<typeof portions> | undefined;
   const files = tables.map((table, index) => {
     const line = copyLine(table);
@@ -92,7 +91,6 @@ export function tableFiles(tables: MeasuredTable[], start: () => Promise<PipedCh
   });
   const close = async () => {
     child?.kill();
-    await child?.output.close();
     await child?.done.catch(() => undefined);
   };
   return { files, close };

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Options } from 'execa';
 import { childEnvironment, continuedEnvironment } from './config.ts';
 import { failure } from './errors.ts';
@@ -107,6 +107,11 @@ export interface FedChild extends StartedChild {
   stdin: Writable;
 }
 
+/** A child whose output is a stream, too. `kill` also lets go of what nobody has read. */
+export interface StreamingChild extends FedChild {
+  stdout: Readable;
+}
+
 async function launch(file: string, args: string[], options: ChildOptions) {
   const { execa } = await load('execa');
   const buffer = { stdout: false, stderr: true };
@@ -116,14 +121,22 @@ async function launch(file: string, args: string[], options: ChildOptions) {
   return { child, done, kill: () => child.kill() };
 }
 
-/** Starts a program on descriptors of this process. */
-export async function start(
+/** Starts a program whose standard input and output are streams. */
+export async function stream(
   file: string,
   args: string[],
-  options: Omit<ChildOptions, 'input'>,
-): Promise<StartedChild> {
-  const { done, kill } = await launch(file, args, options);
-  return { done, kill };
+  options: Omit<ChildOptions, 'input' | 'stdio'> = {},
+): Promise<StreamingChild> {
+  const { child, done, kill } = await launch(file, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+  const stdout = child.stdout as unknown as Readable;
+  // Output that has no listener yet would be read away by the library, and the beginning of a dump be lost.
+  const hold = () => undefined;
+  stdout.on('readable', hold);
+  const release = () => {
+    kill();
+    stdout.off('readable', hold).resume();
+  };
+  return { stdin: child.stdin as Writable, stdout, done, kill: release };
 }
 
 /** Starts a program whose standard input is a stream, and whose output is of no interest. */

@@ -1,5 +1,5 @@
 import type { Account } from '../core/account.ts';
-import { type PipedChild, startPiped } from '../core/pipes.ts';
+import { type StreamingChild, stream } from '../core/process.ts';
 import type { Cluster } from './cluster.ts';
 import { connectionArguments, postgresProgram } from './dump.ts';
 import type { Table } from './tables.ts';
@@ -27,7 +27,7 @@ export async function copyTables(
   database: string,
   tables: Table[],
   snapshot?: string,
-): Promise<PipedChild> {
+): Promise<StreamingChild> {
   const commands = [
     'begin isolation level repeatable read read only',
     ...(snapshot === undefined ? [] : [`set transaction snapshot '${snapshot}'`]),
@@ -39,6 +39,7 @@ export async function copyTables(
   ];
   const options = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', database];
   const args = [...connectionArguments(cluster), ...options, ...commands.flatMap((sql) => ['-c', sql])];
-  const place = { directory: cluster.root, home: account.home, withInput: false };
-  return startPiped(await postgresProgram(cluster, 'psql'), args, place);
+  const child = await stream(await postgresProgram(cluster, 'psql'), args, { home: account.home });
+  child.stdin.end();
+  return child;
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Account } from '../core/account.ts';
-import { type PipedChild, startPiped } from '../core/pipes.ts';
-import { type FedChild, startFed } from '../core/process.ts';
+import { type FedChild, type StreamingChild, startFed, stream } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
@@ -46,7 +45,7 @@ export async function dumpDatabase(
   snapshot: string,
   part: DumpPart,
   withoutData: string[],
-): Promise<PipedChild> {
+): Promise<StreamingChild> {
   const options = [
     '--format=plain',
     '--encoding=UTF8',
@@ -56,8 +55,9 @@ export async function dumpDatabase(
     ...withoutData.map((name) => `--exclude-table-data=${onlyTable(name)}`),
   ];
   const args = [...connectionArguments(cluster), ...options, DATABASE];
-  const place = { directory: cluster.root, home: account.home, withInput: false };
-  return startPiped(await postgresProgram(cluster, 'pg_dump'), args, place);
+  const child = await stream(await postgresProgram(cluster, 'pg_dump'), args, { home: account.home });
+  child.stdin.end();
+  return child;
 }
 
 /** Options of a psql that loads: any error stops it, and what queries answer is not printed. */

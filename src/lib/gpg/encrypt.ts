@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { errorCode, failure } from '../core/errors.ts';
-import { type PipedChild, readPipe, writePipe } from '../core/pipes.ts';
+import type { StreamingChild } from '../core/process.ts';
 import { gpgFailure, startGpg } from './program.ts';
 import type { Recipient } from './recipients.ts';
 import { withPrivateHome } from './temporary.ts';
@@ -26,24 +27,14 @@ function encryptionArguments(keys: string[]): string[] {
   ];
 }
 
-/** Writes everything to GnuPG, in the order in which it comes, and closes its input. */
-async function feed({ input }: PipedChild, plain: AsyncIterable<Buffer>): Promise<void> {
-  if (input === undefined) return;
-  try {
-    for await (const chunk of plain) await writePipe(input, chunk);
-  } finally {
-    await input.close();
-  }
-}
+/** What a pipe says whose reader has ended. */
+const BROKEN = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED']);
 
 /** Why what GnuPG wrote counts for nothing. Its own reason comes before the pipe that broke when it ended. */
-async function checkEnd({ done, kill }: PipedChild, fed: Promise<unknown>, written: number): Promise<void> {
+async function checkEnd({ done }: StreamingChild, fed: Promise<unknown>, written: number): Promise<void> {
   const error = await fed;
-  const isBroken = errorCode(error) === 'EPIPE';
-  if (error !== undefined && !isBroken) {
-    kill();
-    throw error;
-  }
+  const isBroken = BROKEN.has(errorCode(error) ?? '');
+  if (error !== undefined && !isBroken) throw error;
   const result = await done;
   if (result.status !== 0) throw gpgFailure(result);
   const finished = result.stderr.split('\n').includes('[GNUPG:] END_ENCRYPTION');
@@ -59,9 +50,9 @@ async function writeKeys(home: string, recipients: Recipient[]): Promise<string[
 }
 
 /** What GnuPG writes, and at its end the reason why it counts for nothing, if there is one. */
-async function* outputOf(child: PipedChild, fed: Promise<unknown>): AsyncGenerator<Buffer> {
+async function* outputOf(child: StreamingChild, fed: Promise<unknown>): AsyncGenerator<Buffer> {
   let written = 0;
-  for await (const chunk of readPipe(child.output)) {
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
     written += chunk.length;
     yield chunk;
   }
@@ -70,7 +61,7 @@ async function* outputOf(child: PipedChild, fed: Promise<unknown>): AsyncGenerat
 
 /**
  * Encrypts a stream to recipients by GnuPG, which is twice as fast as the library is in this process, and lends the
- * result: pieces, each valid until the next one is asked for. It is whole only when it was read to its end without an error.
+ * result. It is whole only when it was read to its end without an error.
  */
 export async function withEncryption<T>(
   plain: AsyncIterable<Buffer>,
@@ -79,7 +70,7 @@ export async function withEncryption<T>(
 ): Promise<T> {
   return withPrivateHome(async (home) => {
     const child = await startGpg(home, encryptionArguments(await writeKeys(home, recipients)));
-    const fed = feed(child, plain).then(
+    const fed = pipeline(plain, child.stdin).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -87,7 +78,6 @@ export async function withEncryption<T>(
       return await work(outputOf(child, fed));
     } finally {
       child.kill();
-      await child.output.close();
       await fed;
       await child.done.catch(() => undefined);
     }

@@ -2,8 +2,14 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
-import { type PipedChild, startPiped } from '../core/pipes.ts';
-import { type ChildOptions, type ChildResult, childFailure, run } from '../core/process.ts';
+import {
+  type ChildOptions,
+  type ChildResult,
+  childFailure,
+  run,
+  type StreamingChild,
+  stream,
+} from '../core/process.ts';
 import { withPrivateHome } from './temporary.ts';
 
 /** Options of every call: no network, no questions, nothing of anybody's personal configuration, output for programs. */
@@ -24,9 +30,9 @@ export async function gpg(home: string, args: string[], options: ChildOptions = 
   return run('gpg', ['--homedir', home, ...BASE, ...args], options);
 }
 
-/** Starts GnuPG on pipes, which are made in its home. */
-export async function startGpg(home: string, args: string[]): Promise<PipedChild> {
-  return startPiped('gpg', ['--homedir', home, ...BASE, ...args], { directory: home, withInput: true });
+/** Starts GnuPG on streams. */
+export async function startGpg(home: string, args: string[]): Promise<StreamingChild> {
+  return stream('gpg', ['--homedir', home, ...BASE, ...args]);
 }
 
 /** The error of a GnuPG call, with its last words, as far as they are for people. */

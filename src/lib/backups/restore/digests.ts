@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Account } from '../../core/account.ts';
 import { failure } from '../../core/errors.ts';
-import { readPipe } from '../../core/pipes.ts';
 import { childFailure } from '../../core/process.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
@@ -19,11 +18,7 @@ async function digestOfTable(
 ): Promise<string> {
   const hash = createHash('sha256').update(copyLine(table));
   const child = await copyTables(cluster, account, database, [table]);
-  try {
-    for await (const chunk of readPipe(child.output)) hash.update(chunk);
-  } finally {
-    await child.output.close();
-  }
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) hash.update(chunk);
   const result = await child.done;
   if (result.status !== 0) throw childFailure('psql', result);
   return hash.digest('hex');

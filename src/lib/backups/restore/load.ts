@@ -5,7 +5,6 @@ import { pipeline } from 'node:stream/promises';
 import { type FoundMember, readMember, readSmallMember } from '../../archive/read.ts';
 import type { Account } from '../../core/account.ts';
 import { withStagingDirectory } from '../../core/files.ts';
-import { writePipe } from '../../core/pipes.ts';
 import { childFailure, runChecked, type StartedChild } from '../../core/process.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { loadIntoDatabase, runScript } from '../../database/dump.ts';
@@ -34,6 +33,12 @@ async function openPipe(path: string, ended: Promise<void>): Promise<FileHandle 
   if (!state.isOver) return pipe;
   await pipe.close();
   return undefined;
+}
+
+/** A write to a pipe can be short, too; a position it has none. */
+async function writePipe(pipe: FileHandle, data: Buffer): Promise<void> {
+  for (let offset = 0; offset < data.length; )
+    offset += (await pipe.write(data, offset, data.length - offset, null)).bytesWritten;
 }
 
 async function feed(contents: SetContents, paths: string[], ended: Promise<void>): Promise<void> {
