@@ -33,7 +33,11 @@ export default command({
     ).repeatable(),
     cleartext: flag('--cleartext', 'do not encrypt: whoever reads the file has every key'),
     output: option('--output <dir>', 'where the set is put (default: beside the configuration)', path),
-    roll: option('--roll <n>', 'afterwards keep only the newest n sets of this host', integer(1, 1_000_000)),
+    roll: option(
+      '--roll <n>',
+      'afterwards keep only the newest n good sets of this host',
+      integer(1, 1_000_000),
+    ),
     include: option(
       '--include <dir>',
       "back up this directory of a client's host instead of a server; may be repeated",

@@ -12,7 +12,12 @@ import { describeOriginal } from '../lib/terminal/restore-unsigned.ts';
 export default bareCommand({
   words: '[file]',
   options: restoreOptions,
-  examples: ['ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg'],
+  examples: [
+    'ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg --dry-run',
+    'ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg',
+    'ktadmin restore kts_bak_kts01_example_com_2026-02-10_11-14-37.tar.gpg --only organization=prod',
+    'ktadmin restore --undo',
+  ],
   run: runRestore,
   print: (result, terminal) => {
     if (result === undefined) return undefined;
