@@ -23,7 +23,8 @@ export default defineConfig({
     // Nothing of the caller's own server may reach a test; an empty variable counts as none.
     env: { KEYTRUSTEE_CONFDIR: '', KTADMIN_USER: '', KTADMIN_HANDOVER: '', KTADMIN_KILL_AT: '' },
     pool: 'forks',
-    maxWorkers: Math.max(2, availableParallelism()),
+    // One more than there are processors: most of a test is waiting for programs to start and to end.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { RESTORE_STEPS } from '../../src/lib/backups/steps.ts';
+import { someOf } from '../support/long.ts';
 import {
   expectNothingLeft,
   forgetFormers,
@@ -39,32 +40,35 @@ async function expectRefusals() {
   expect(await server.ktadmin(['db', 'restart'])).toMatchObject(refused);
 }
 
-test.each(RESTORE_STEPS)('kill -9 at %s: old, new or refused; the same command finishes', async (step) => {
-  const old = await prepare();
-  const killed = await restore(server, words, step);
-  expect(killed.signal, killed.stderr).toBe('SIGKILL');
-  const open = await isOpen(server);
-  if (open) await expectRefusals();
-  else expect([old, NEW]).toContainEqual(await look(server));
-  const again = await restore(server, words);
-  expect(again).toMatchObject({ status: 0 });
-  expect(again.stdout).toMatch(/^Restored .*: 1 organizations, 1 contacts/);
-  const finished = `ktadmin: warning: finished the restore of ${server.confdir} that was cut off\n`;
-  expect(again.stderr.includes(finished), again.stderr).toBe(open);
-  expect(await look(server)).toEqual(NEW);
-  await expectNothingLeft(server);
-  const left = (await readdir('/tmp')).filter(
-    (name) => name.startsWith('ktgpg-') && name.includes(`-${killed.pid}-`),
-  );
-  expect(left).toEqual([]);
-});
+test.each(someOf(RESTORE_STEPS))(
+  'kill -9 at %s: old, new or refused; the same command finishes',
+  async (step) => {
+    const old = await prepare();
+    const killed = await restore(server, words, step);
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+    const open = await isOpen(server);
+    if (open) await expectRefusals();
+    else expect([old, NEW]).toContainEqual(await look(server));
+    const again = await restore(server, words);
+    expect(again).toMatchObject({ status: 0 });
+    expect(again.stdout).toMatch(/^Restored .*: 1 organizations, 1 contacts/);
+    const finished = `ktadmin: warning: finished the restore of ${server.confdir} that was cut off\n`;
+    expect(again.stderr.includes(finished), again.stderr).toBe(open);
+    expect(await look(server)).toEqual(NEW);
+    await expectNothingLeft(server);
+    const left = (await readdir('/tmp')).filter(
+      (name) => name.startsWith('ktgpg-') && name.includes(`-${killed.pid}-`),
+    );
+    expect(left).toEqual([]);
+  },
+);
 
 const OPEN = RESTORE_STEPS.slice(
   RESTORE_STEPS.indexOf('restore-journaled'),
   RESTORE_STEPS.indexOf('restore-closed'),
 );
 
-test.each(OPEN)('kill -9 at %s: the commands of the hint finish it, or go back', async (step) => {
+test.each(someOf(OPEN))('kill -9 at %s: the commands of the hint finish it, or go back', async (step) => {
   const old = await prepare();
   await restore(server, words, step);
   expect(await restore(server, ['--undo', '--yes'])).toMatchObject({

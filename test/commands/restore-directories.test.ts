@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Client, clientHost } from '../support/client.ts';
 import { inNamespace } from '../support/faults.ts';
+import { someOf } from '../support/long.ts';
 import { refusal, said } from '../support/refusal.ts';
 import { checksums, isRoot, type RunOptions, run, temporaryDirectory, world } from '../support/sandbox.ts';
 import { hasTerminal, onTerminal } from '../support/terminal.ts';
@@ -91,7 +92,14 @@ test('on a host that was lost it makes the directories, when the set is the one 
     refusal(
       8,
       `the set was signed by another host's key: 4096R/${fingerprint}, and not by ${other}`,
-      'to restore that one here, add --force',
+      'if that is right, give its fingerprint: --fingerprint FP',
+    ),
+  );
+  expect(said(await restore(set, ['--yes']))).toEqual(
+    refusal(
+      8,
+      `whose set it is cannot be known here, where no signing key is; it says 4096R/${fingerprint}`,
+      'give the fingerprint that you wrote down: --fingerprint FP',
     ),
   );
   const done = await restore(set, ['--yes', '--fingerprint', fingerprint]);
@@ -229,7 +237,7 @@ const STEPS = [
   'restore-closed',
 ];
 
-test.each(STEPS)(
+test.each(someOf(STEPS))(
   'killed at %s, it leaves the old or the new; run again, it finishes and leaves nothing',
   async (step) => {
     const { client, set, restore, before } = await backedUp();

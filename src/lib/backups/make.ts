@@ -6,7 +6,7 @@ import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
 import { afterwards } from './afterwards.ts';
 import { collectConfdir, isTransient } from './collect.ts';
 import { LOGGER } from './logger.ts';
-import { checkOutputDirectory } from './output.ts';
+import { checkApart, checkOutputDirectory } from './output.ts';
 import { takeSequence } from './sequence.ts';
 import { type DatabaseSnapshot, withSnapshot } from './snapshot.ts';
 import { placeOf } from './survey.ts';
@@ -93,6 +93,7 @@ export async function makeBackup(
   reporter: Reporter,
 ): Promise<BackupResult> {
   const { configuration, confdir, account } = settings;
+  await checkApart(request.output, configuration.PG_ROOTDIR);
   await checkOutputDirectory(request.output, confdir);
   await gpgVersion();
   const recipients = await resolveAll(request, reporter);

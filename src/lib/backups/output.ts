@@ -22,6 +22,14 @@ async function checkOutputPlace(directory: string, confdir: string): Promise<voi
   }
 }
 
+/** Refuses a directory that lies in that of the database: whoever removes the one would remove the sets too. */
+export async function checkApart(directory: string, pgRootdir: string): Promise<void> {
+  const real = await realPlace(directory);
+  const inside = await realPlace(pgRootdir);
+  if (real === inside || real.startsWith(inside + sep))
+    throw failure('usage', `${directory} lies in the directory of the database, which a set must outlive`);
+}
+
 /**
  * Makes the directory where sets are put, when it is missing. To be called by whoever started the program: root makes it
  * for the service account.

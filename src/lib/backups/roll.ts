@@ -34,6 +34,22 @@ function isNewer(a: SurveyedSet, b: SurveyedSet): boolean {
   return a.order.sequence > b.order.sequence && a.order.created >= b.order.created;
 }
 
+/** What a server is there for. */
+const VALUED = ['deposit', 'client', 'organization'];
+
+/**
+ * Whether the newer sets hold so much less than a set that it may be the last one of a server that was lost, and made anew
+ * and empty; says what they lack (hazard PG-20).
+ */
+function whatIsLost({ receipt }: SurveyedSet, newer: SurveyedSet[]): string | undefined {
+  for (const table of VALUED) {
+    const count = receipt?.rows[table] ?? 0;
+    const most = Math.max(0, ...newer.map((set) => set.receipt?.rows[table] ?? count));
+    if (2 * most < count) return `it holds ${count} ${table} rows, and no newer set more than ${most}`;
+  }
+  return undefined;
+}
+
 function tell(sets: SurveyedSet[], reporter: Reporter): void {
   for (const { path, state, reason } of sets) {
     if (state === 'damaged')
@@ -67,7 +83,9 @@ async function chooseSurplus(
       : await checkSet(place, found, reporter);
     judged.push(set);
     if (!isGood(set)) continue;
-    if (isOld && set.path !== made) surplus.unshift(set);
+    const lost = isOld && set.path !== made ? whatIsLost(set, good) : undefined;
+    if (lost !== undefined) reporter.log(LOGGER, 'WARNING', `${set.path} is not deleted: ${lost}`);
+    else if (isOld && set.path !== made) surplus.unshift(set);
     else good.push(set);
   }
   tell(judged, reporter);

@@ -5,7 +5,13 @@ import { type Cluster, DATABASE } from '../database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../database/connection.ts';
 import { copyTables } from '../database/copy.ts';
 import { type DumpPart, dumpDatabase, dumpIsComplete } from '../database/dump.ts';
-import { listTables, type MeasuredTable, measureTable, type Table } from '../database/tables.ts';
+import {
+  listTables,
+  type MeasuredTable,
+  measureTable,
+  SERVER_TABLES,
+  type Table,
+} from '../database/tables.ts';
 import { type Spool, spoolEncrypted } from './spool.ts';
 import { type DumpFile, type TableFiles, tableFiles } from './table-copies.ts';
 
@@ -110,6 +116,11 @@ async function withDump<T>(
 ): Promise<T> {
   const tables = await listTables(database);
   if (tables.length === 0) throw failure('state', 'the database has no tables: nothing to back up');
+  const missing = SERVER_TABLES.filter((name) => !tables.some((table) => table.name === name));
+  if (missing.length > 0) {
+    const what = `the database lacks ${missing.join(', ')}: a set of it would not be one of a server`;
+    throw failure('state', what, 'ktadmin restore FILE brings back what was lost');
+  }
   const dumps = spoolBoth(source, tables);
   dumps.catch(() => undefined);
   let copies: TableFiles | undefined;

@@ -79,6 +79,17 @@ export async function replaceFile(path: string, data: string, mode = 0o600): Pro
   await syncDirectory(dirname(path));
 }
 
+/** Makes a directory; false where another run has made it meanwhile. */
+async function makeDirectory(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST' && (await lstat(directory)).isDirectory()) return false;
+    throw error;
+  }
+}
+
 /**
  * Makes a directory and those above it that are missing, each 0700, and gives them to an account when root makes them.
  * Ownership is set through the open directory, so that nobody can put a link in its place meanwhile.
@@ -91,8 +102,10 @@ export async function makePrivateDirectory(
   for (let place = path; place !== parse(place).root && !(await exists(place)); place = dirname(place)) {
     missing.unshift(place);
   }
+  const made: string[] = [];
   for (const directory of missing) {
-    await mkdir(directory, { mode: 0o700 });
+    if (!(await makeDirectory(directory))) continue;
+    made.push(directory);
     const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
     const handle = await open(directory, flags);
     try {
@@ -102,7 +115,7 @@ export async function makePrivateDirectory(
       await handle.close();
     }
   }
-  return missing;
+  return made;
 }
 
 /** A disk with less than this is full, whatever a program that failed on it says; bytes. */

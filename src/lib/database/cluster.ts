@@ -4,6 +4,9 @@ import { DEFAULT_DATABASE_PORT } from '../core/config.ts';
 import { errorCode, failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 
+/** Of a server that had one, the set is what is wanted; an empty database would be backed up like any other. */
+const NO_CLUSTER_HINT = 'ktadmin restore FILE brings a lost database back; ktadmin init makes an empty one';
+
 /** Name of the database and of the role that owns it, as the original product has them. */
 export const DATABASE = 'keytrustee';
 export const ROLE = 'keytrustee';
@@ -56,11 +59,7 @@ export async function clusterMajor(cluster: Cluster): Promise<number> {
     return Number.parseInt(await readFile(join(cluster.data, 'PG_VERSION'), 'utf8'), 10);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
-    throw failure(
-      'state',
-      `${cluster.root} holds no PostgreSQL cluster`,
-      'ktadmin init makes what is missing',
-    );
+    throw failure('state', `${cluster.root} holds no PostgreSQL cluster`, NO_CLUSTER_HINT);
   }
 }
 
@@ -77,7 +76,7 @@ export async function clusterFromRoot(root: string): Promise<Cluster> {
     throw error;
   });
   if (text === undefined && !(await exists(join(root, 'data')))) {
-    throw failure('state', `${root} holds no PostgreSQL cluster`, 'ktadmin init makes what is missing');
+    throw failure('state', `${root} holds no PostgreSQL cluster`, NO_CLUSTER_HINT);
   }
   return clusterAt(root, portSetting(text ?? '') ?? DEFAULT_DATABASE_PORT);
 }

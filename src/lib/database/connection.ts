@@ -28,7 +28,10 @@ function explainConnection(error: unknown, cluster: Cluster): unknown {
       error,
     );
   }
-  if (code === '3D000') return failure('state', 'the database keytrustee does not exist', start, error);
+  if (code === '3D000') {
+    const hint = `ktadmin restore FILE brings a lost database back; an empty one: ${start}`;
+    return failure('state', 'the database keytrustee does not exist', hint, error);
+  }
   if (code === '28000' || code === 'EACCES') {
     return failure(
       'permission',

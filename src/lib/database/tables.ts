@@ -21,6 +21,9 @@ export interface Column {
   type: string;
 }
 
+/** What every database of a server has. */
+export const SERVER_TABLES = ['client', 'contact', 'contact_invitation', 'deposit', 'organization'];
+
 /** Bytes of a value in PostgreSQL's binary form, for types of a fixed size. */
 const FIXED: Record<string, number> = {
   bool: 1,

@@ -18,6 +18,7 @@ import type { Terminal } from './terminal.ts';
 /** What was typed for a restore of a whole set. */
 export interface WholeWishes extends RestoreWishes {
   yes: boolean;
+  fingerprint?: string | undefined;
 }
 
 /** Says what the state of things is after a restore that failed: an error alone leaves that open (hazard PG-22). */
@@ -58,6 +59,9 @@ export async function dryRun(
   return describeSteps(plan);
 }
 
+const strangers = (fingerprint: string) =>
+  `nothing on this host says whose set it is: compare ${fingerprint} with what you wrote down, or give --fingerprint`;
+
 /** Puts a verified set back: shows the plan, asks, restores. What an earlier run had begun is finished first. */
 export async function restoreWhole(
   contents: SetContents,
@@ -72,6 +76,7 @@ export async function restoreWhole(
   const plan = await planRestore(contents, confdir, wishes);
   terminal.notice(describePlan(plan));
   for (const text of warnings(plan)) terminal.warn(text);
+  if (!plan.isKnown && wishes.fingerprint === undefined) terminal.warn(strangers(plan.fingerprint));
   if (!wishes.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
     throw failure('failed', 'nothing was changed');
   return withVerdict(confdir, terminal, () =>

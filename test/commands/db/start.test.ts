@@ -258,7 +258,7 @@ test('a cluster whose data directory is gone: start, stop and status say what ma
   const expected = refusal(
     3,
     `${pgRootdir} holds no PostgreSQL cluster`,
-    'ktadmin init makes what is missing',
+    'ktadmin restore FILE brings a lost database back; ktadmin init makes an empty one',
   );
   expect(said(await ktadmin(['db', 'start']))).toEqual(expected);
   expect(said(await ktadmin(['db', 'status']))).toEqual(expected);

@@ -61,7 +61,14 @@ export async function planClientRestore(
     throw failure(
       'untrusted',
       `the set was signed by another host's key: ${fingerprint}, and not by ${bareFingerprint(pin)}`,
-      'to restore that one here, add --force',
+      'if that is right, give its fingerprint: --fingerprint FP',
+    );
+  }
+  if (pin === undefined && !force) {
+    throw failure(
+      'untrusted',
+      `whose set it is cannot be known here, where no signing key is; it says ${fingerprint}`,
+      'give the fingerprint that you wrote down: --fingerprint FP',
     );
   }
   const owners = await findOwners(manifest);

@@ -21,6 +21,8 @@ export interface RestorePlan {
   host: string;
   fingerprint: string;
   confdir: string;
+  /** Whether this host has a server of that fingerprint to compare the set with, or of another one that is replaced. */
+  isKnown: boolean;
   replacesConfdir: boolean;
   /** Values of `keytrustee.conf` that will not be the set's. */
   changes: Change[];
@@ -151,6 +153,7 @@ export async function planRestore(
     host: manifest.host,
     fingerprint: manifest.fingerprint,
     confdir,
+    isKnown: (await currentFingerprint(confdir)) !== undefined,
     replacesConfdir: await exists(confdir),
     changes,
     cluster,
