@@ -9,6 +9,7 @@ import { backup, setsIn } from '../support/sets.ts';
 test('defect: --roll deleted the last sets of a server that was lost and made anew, and empty', async () => {
   const server = await testServer();
   for (const name of ['a', 'b', 'c']) await server.orgtool(['add', '-n', name, '-c', 'root@localhost']);
+  const older = await backup(server);
   const full = await backup(server);
   await server.query('delete from contact; delete from organization');
   const output = await ownedDirectory(server.directory, 'backups');
@@ -21,6 +22,7 @@ test('defect: --roll deleted the last sets of a server that was lost and made an
   }
   expect(await setsIn(output)).toHaveLength(2);
   expect(await setsIn(output)).toContain(basename(full));
+  expect(await setsIn(output)).not.toContain(basename(older));
 });
 
 test('defect: a set without the table of the deposits was made and called good', async () => {

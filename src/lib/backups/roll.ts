@@ -85,7 +85,8 @@ async function chooseSurplus(
     if (!isGood(set)) continue;
     const lost = isOld && set.path !== made ? whatIsLost(set, good) : undefined;
     if (lost !== undefined) reporter.log(LOGGER, 'WARNING', `${set.path} is not deleted: ${lost}`);
-    else if (isOld && set.path !== made) surplus.unshift(set);
+    // What is kept for what it holds counts, too: older ones that hold no more need not stay beside it.
+    if (lost === undefined && isOld && set.path !== made) surplus.unshift(set);
     else good.push(set);
   }
   tell(judged, reporter);

@@ -3,7 +3,7 @@ export interface Stopwatch {
   /** Ends a part. */
   lap(part: string): void;
   /** Ends a part that does not count. */
-  skip(): void;
+  discard(): void;
   /** Seconds of each part, to the millisecond, and of all. */
   read(): { times: Record<string, number>; seconds: number };
 }
@@ -20,7 +20,7 @@ export function startStopwatch(before: Record<string, number> = {}): Stopwatch {
       times[part] = rounded(now - last);
       last = now;
     },
-    skip() {
+    discard() {
       last = performance.now();
     },
     read: () => ({
