@@ -78,15 +78,16 @@ async function chooseSurplus(
     if (found.uid !== process.getuid?.() || found.state === 'unfinished') continue;
     if (found.order !== undefined && Date.parse(found.order.created) > now.getTime()) continue;
     const isOld = good.filter((each) => isNewer(each, found)).length >= keep;
-    const set = (isOld ? isGood(found) : isFresh(found, now))
-      ? found
-      : await checkSet(place, found, reporter);
+    const isSurplus = isOld && found.path !== made;
+    const lost = isSurplus ? whatIsLost(found, good) : undefined;
+    const goes = isSurplus && lost === undefined;
+    // Only what goes anyway need not have been read of late.
+    const set = (goes ? isGood(found) : isFresh(found, now)) ? found : await checkSet(place, found, reporter);
     judged.push(set);
     if (!isGood(set)) continue;
-    const lost = isOld && set.path !== made ? whatIsLost(set, good) : undefined;
     if (lost !== undefined) reporter.log(LOGGER, 'WARNING', `${set.path} is not deleted: ${lost}`);
     // What is kept for what it holds counts, too: older ones that hold no more need not stay beside it.
-    if (lost === undefined && isOld && set.path !== made) surplus.unshift(set);
+    if (goes) surplus.unshift(set);
     else good.push(set);
   }
   tell(judged, reporter);
