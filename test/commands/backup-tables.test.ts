@@ -1,24 +1,8 @@
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { realBindir } from '../support/faults.ts';
-import { asAccount, type TestServer, temporaryDirectory, testServer } from '../support/sandbox.ts';
+import { asAccount, temporaryDirectory, testServer } from '../support/sandbox.ts';
 import { backup, unpack } from '../support/sets.ts';
-
-/** What pg_dump says of the server's database. */
-async function dump(server: TestServer): Promise<string> {
-  const place = [
-    '-h',
-    join(server.pgRootdir, 'run'),
-    '-p',
-    String(server.port),
-    '-U',
-    'keytrustee',
-    'keytrustee',
-  ];
-  const dumped = await asAccount(join(await realBindir(), 'pg_dump'), place);
-  if (dumped.status !== 0) throw new Error(dumped.stderr);
-  return dumped.stdout.replace(/^\\(?:un)?restrict .*$/gm, '');
-}
+import { dumpOf } from '../support/state.ts';
 
 const ODD = `
   create table public.every (a bool, b int2, c int4, d int8, e float4, f float8, g date, h timestamp, i timestamptz,
@@ -41,7 +25,7 @@ test('tables of every kind and odd ones come back to the byte, those of unknown 
   const server = await testServer();
   await server.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']);
   await server.query(ODD);
-  const before = await dump(server);
+  const before = await dumpOf(server);
   const set = await backup(server);
   const { manifest } = await unpack(set, await temporaryDirectory());
   expect(manifest.database.rows).toMatchObject({ every: 22, none: 0, heir: 1, 'Odd "Name"/..': 1, other: 2 });
@@ -52,7 +36,7 @@ test('tables of every kind and odd ones come back to the byte, those of unknown 
   await server.query('drop table public.every; delete from public.other');
   const restored = await server.ktadmin(['restore', set, '--yes']);
   expect(restored.status, restored.stderr).toBe(0);
-  expect(await dump(server)).toBe(before);
+  expect(await dumpOf(server)).toBe(before);
 });
 
 test('a database in another encoding than UTF-8 goes through as text', async () => {

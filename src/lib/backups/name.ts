@@ -1,13 +1,5 @@
 import { stampTime } from '../core/time.ts';
 
-/** What a set's name says. */
-export interface SetName {
-  name: string;
-  stamp: string;
-  /** Counts sets of one second, from 0. */
-  number: number;
-}
-
 /** Whose sets: a server's, by its host name, or the directories of a client's host. They never count for each other. */
 export type SetHost = string | { client: string };
 
@@ -30,14 +22,9 @@ export function setStem(host: SetHost, time: Date, number = 0): string {
   return `${beginning(host)}_${stampTime(time)}${number === 0 ? '' : `-${number}`}`;
 }
 
-/** Reads the name of one of a host's sets; undefined for any other file, another host's sets among them. */
-export function parseSetName(host: SetHost, name: string): SetName | undefined {
-  const escaped = beginning(host).replace(/[^a-z0-9_]/g, '\\$&');
-  const pattern = new RegExp(
-    `^${escaped}_(\\d{4}-\\d\\d-\\d\\d_\\d\\d-\\d\\d-\\d\\d)(?:-(\\d{1,4}))?\\.tar(?:\\.gpg)?$`,
-  );
-  const match = pattern.exec(name);
-  return match?.[1] === undefined ? undefined : { name, stamp: match[1], number: Number(match[2] ?? 0) };
+/** Whether a file's name is that of one of a host's sets; another host's is not. */
+export function isSetName(host: SetHost, name: string): boolean {
+  return beginningOf(name) === beginning(host);
 }
 
 /** How the name of a set begins, which names its host; undefined for a file that is no set. */

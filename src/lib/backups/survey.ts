@@ -6,7 +6,7 @@ import { explain } from '../core/errors.ts';
 import { lstatOrNothing } from '../core/files.ts';
 import { checkInterruption } from '../core/interrupt.ts';
 import { type KeyringCall, withKeyring } from '../gpg/program.ts';
-import { hostName, parseSetName, type SetHost } from './name.ts';
+import { hostName, isSetName, type SetHost } from './name.ts';
 import { checkReceipt, type Receipt, readSignedReceipt } from './receipt.ts';
 import { type FileIdentity, identityOf, isSameFile, readRecords, type SetRecord } from './records.ts';
 
@@ -120,8 +120,8 @@ async function survey(
 export async function surveySets(
   place: SetPlace,
 ): Promise<{ sets: SurveyedSet[]; fault: string | undefined }> {
-  const found = (await readdir(place.directory)).filter(
-    (name) => parseSetName(place.host, name.replace(/\.part$/, '')) !== undefined,
+  const found = (await readdir(place.directory)).filter((name) =>
+    isSetName(place.host, name.replace(/\.part$/, '')),
   );
   const records = await readRecords(place.directory, place.host);
   const sets = await withKeyring({ publicKeys: place.publicKeys }, async (call) => {

@@ -1,6 +1,6 @@
 import { lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseSetName, type SetHost } from './name.ts';
+import { isSetName, type SetHost } from './name.ts';
 import { RECEIPT_ENDING } from './receipt.ts';
 
 /**
@@ -12,7 +12,7 @@ export async function sweepUnfinished(directory: string, host: SetHost): Promise
   for (const name of names) {
     const ending = ['.part', RECEIPT_ENDING].find((each) => name.endsWith(each)) ?? '';
     const set = name.slice(0, name.length - ending.length);
-    if (ending === '' || parseSetName(host, set) === undefined) continue;
+    if (ending === '' || !isSetName(host, set)) continue;
     if (ending === RECEIPT_ENDING && names.has(set)) continue;
     const path = join(directory, name);
     if ((await lstat(path)).isFile()) await unlink(path);

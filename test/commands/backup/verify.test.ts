@@ -227,25 +227,10 @@ test('protected keys: none given, a wrong one, the right one; and a recipient wh
     return (await server.ktbackup(words, { env })).stdout.trim();
   };
   const sets = [await make(fingerprint), await make(old)];
-  await ring.gpg([
-    '--pinentry-mode',
-    'loopback',
-    '--passphrase',
-    'correct horse',
-    '--quick-set-expire',
-    old,
-    'seconds=1',
-  ]);
-  await ring.gpg([
-    '--pinentry-mode',
-    'loopback',
-    '--passphrase',
-    'correct horse',
-    '--quick-set-expire',
-    old,
-    'seconds=1',
-    '*',
-  ]);
+  const asOwner = ['--pinentry-mode', 'loopback', '--passphrase', 'correct horse'];
+  // The key, and then its subkeys.
+  for (const which of [[], ['*']])
+    await ring.gpg([...asOwner, '--quick-set-expire', old, 'seconds=1', ...which]);
   const forget = () => asAccount('gpgconf', ['--homedir', ring.home, '--kill', 'all']);
   const right = join(scratch, 'right');
   const wrong = join(scratch, 'wrong');
