@@ -94,8 +94,11 @@ test('defect: after a restore the numbers of sets began anew, and the oldest cou
   expect((await restore(server, [first, '--yes'])).status).toBe(0);
   const fourth = await backup(server);
   expect(await numberOf(fourth)).toBe(4);
+  expect((await restore(server, ['--undo', '--yes'])).status).toBe(0);
+  expect(await numberOf(await backup(server))).toBe(5);
   await rm(server.confdir, { recursive: true });
   expect((await restore(server, [fourth, '--yes'])).status).toBe(0);
+  // What came after it was on the server that is lost, and nowhere else.
   expect(await numberOf(await backup(server))).toBe(5);
 });
 

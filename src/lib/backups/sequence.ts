@@ -30,7 +30,7 @@ export async function takeSequence(confdir: string): Promise<number> {
  * Lets a configuration that is put back go on counting where the present one is, or the set that it comes from: the past
  * must not give its numbers a second time.
  */
-export async function carrySequence(staged: string, present: string, ofSet: number): Promise<void> {
+export async function carrySequence(staged: string, present: string, ofSet = 0): Promise<void> {
   const numbers = [ofSet, await lastSequence(present), await lastSequence(staged)];
   await writeAtomically(path(staged), `${Math.max(...numbers)}\n`);
 }

@@ -9,6 +9,7 @@ import { type Cluster, clusterAt, clusterExists } from '../../database/cluster.t
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
 import { migrate } from '../../database/migrations.ts';
+import { carrySequence } from '../sequence.ts';
 import { checkServerKey } from './confdir.ts';
 import { compareDatabases, type Difference } from './difference.ts';
 import { databaseNames, withConnectionsAllowed } from './exchange.ts';
@@ -86,6 +87,7 @@ async function exchangeBack(
   const databases = cluster === undefined ? [] : await databaseNames(cluster);
   const names = await chooseNames(confdir, databases);
   const { confdir: staged, database: loaded } = former;
+  if (staged !== undefined) await carrySequence(staged, confdir);
   const exchange = {
     directories: staged === undefined ? [] : [{ staged, place: confdir, kept: names.keptConfdir }],
     database:
