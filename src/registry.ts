@@ -65,6 +65,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ],
   ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
+  ['serve', 'serve clients over HTTPS, in the foreground', () => import('./commands/serve.ts')],
   ['config', 'keytrustee.conf'],
   ['config show', 'what it says', () => import('./commands/config/show.ts')],
   ['config check', 'every fault of it', () => import('./commands/config/check.ts')],

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { configurationFields } from '../src/lib/core/configuration.ts';
+import { configurationFields } from '../src/lib/core/configuration-fields.ts';
 import { STATUS, STATUS_MEANING, type StatusName } from '../src/lib/core/errors.ts';
 import { assemble } from '../src/lib/terminal/assemble.ts';
 import type { CommandNode } from '../src/lib/terminal/command.ts';

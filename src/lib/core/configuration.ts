@@ -1,45 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod/mini';
 import type { Account } from './account.ts';
-import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT } from './config.ts';
+import { confdirFiles } from './config.ts';
+import { configurationFields } from './configuration-fields.ts';
 import { errorCode, failure } from './errors.ts';
 import { lstatOrNothing, writeAtomically } from './files.ts';
-
-const PORT_RULE = 'must be a whole number from 1 to 65535, without quotes';
-const port = z
-  .number(PORT_RULE)
-  .check(z.refine((value) => Number.isInteger(value) && value >= 1 && value <= 65_535, PORT_RULE));
-
-function text(pattern: RegExp, rule: string) {
-  return z.string(rule).check(z.regex(pattern, rule));
-}
-
-const absolutePath = text(/^\//, 'must be an absolute path');
-const PASSWORD_SCRIPT_RULE = 'must be a command of 1 to 4096 characters';
-
-/**
- * `keytrustee.conf`: one JSON object. `LOCAL_FINGERPRINT` and `SSL_*` are the original product's; `DB_PORT` is the name
- * its 3.x line had; `EXTERNAL_ADDRESS`, `PORT` and `PG_ROOTDIR` are our own, because the product's names are not public.
- */
-export const configurationFields = {
-  LOCAL_FINGERPRINT: text(/^[0-9]+R\/[0-9A-F]{40}$/, 'must look like 4096R/<40 hex digits>'),
-  EXTERNAL_ADDRESS: text(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a host name'),
-  PORT: z._default(port, DEFAULT_PORT),
-  DB_PORT: z._default(port, DEFAULT_DATABASE_PORT),
-  PG_ROOTDIR: absolutePath,
-  SSL_CERTIFICATE: absolutePath,
-  SSL_PRIVATE_KEY: absolutePath,
-  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: z.optional(
-    z
-      .string(PASSWORD_SCRIPT_RULE)
-      .check(z.minLength(1, PASSWORD_SCRIPT_RULE), z.maxLength(4096, PASSWORD_SCRIPT_RULE)),
-  ),
-};
 
 const configurationSchema = z.looseObject(configurationFields);
 
 /** What `keytrustee.conf` says, with defaults filled in; keys that this version does not know are kept. */
 export type Configuration = z.infer<typeof configurationSchema>;
+
+/** What a `keytrustee.conf` may look like: what has a default may be left out. */
+export type WrittenConfiguration = z.input<typeof configurationSchema>;
 
 const MAXIMUM_SIZE = 1024 * 1024;
 
@@ -118,7 +91,10 @@ export function unknownKeys(raw: Record<string, unknown>): string[] {
 }
 
 /** Writes `keytrustee.conf`, 4-space indented as the original product has it. */
-export async function writeConfiguration(confdir: string, configuration: Configuration): Promise<void> {
+export async function writeConfiguration(
+  confdir: string,
+  configuration: WrittenConfiguration,
+): Promise<void> {
   await writeAtomically(confdirFiles(confdir).configuration, `${JSON.stringify(configuration, null, 4)}\n`);
 }
 

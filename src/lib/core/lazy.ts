@@ -13,14 +13,24 @@ function unwrap<Module extends { default: object }>(module: Module): Module {
  */
 const loaders = {
   chalk: () => import('chalk'),
+  eta: () => import('eta'),
   execa: () => import('execa'),
+  fastify: () => import('fastify'),
+  formbody: () => import('@fastify/formbody').then(unwrap),
+  graphileWorker: () => import('graphile-worker'),
+  helmet: () => import('@fastify/helmet').then(unwrap),
   inquirer: () => import('@inquirer/prompts'),
   migrate: () => import('node-pg-migrate'),
+  multipart: () => import('@fastify/multipart').then(unwrap),
+  nodemailer: () => import('nodemailer'),
   openpgp: () => import('openpgp'),
   ora: () => import('ora').then(unwrap),
   pg: () => import('pg'),
+  pino: () => import('pino'),
   promClient: () => import('prom-client').then(unwrap),
+  rateLimit: () => import('@fastify/rate-limit').then(unwrap),
   tar: () => import('tar'),
+  underPressure: () => import('@fastify/under-pressure').then(unwrap),
   writeFileAtomic: () => import('write-file-atomic'),
   x509: async () => {
     await import('reflect-metadata');

@@ -1,11 +1,11 @@
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
 import { errorCode, failure } from '../core/errors.ts';
 import { interruption } from '../core/interrupt.ts';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 
 /** A connection to the server's database. */
-export type Database = Client;
+export type Database = ClientBase;
 
 /** No command waits longer than this for a database to answer; milliseconds. */
 const CONNECT_TIMEOUT = 4000;
@@ -46,7 +46,7 @@ function explainConnection(error: unknown, cluster: Cluster): unknown {
 }
 
 /** Connects, or fails with status 7 and the command that starts the database. */
-async function connect(cluster: Cluster, database = DATABASE): Promise<Database> {
+async function connect(cluster: Cluster, database = DATABASE): Promise<Client> {
   const { default: pg } = await load('pg');
   const client = new pg.Client({
     host: cluster.socketDirectory,

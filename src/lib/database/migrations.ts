@@ -6,9 +6,13 @@ import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import { type Database, withDatabase } from './connection.ts';
 import initial from './migrations/0001-initial.sql';
+import server from './migrations/0002-server.sql';
 
 /** Ordered, and never edited after they have landed. */
-const MIGRATIONS: [string, string][] = [['0001-initial.sql', initial]];
+const MIGRATIONS: [string, string][] = [
+  ['0001-initial.sql', initial],
+  ['0002-server.sql', server],
+];
 
 /** Where the library keeps account of the migrations that ran. */
 const TABLE = 'schema_migration';

@@ -22,7 +22,14 @@ export interface Column {
 }
 
 /** What every database of a server has. */
-export const SERVER_TABLES = ['client', 'contact', 'contact_invitation', 'deposit', 'organization'];
+export const SERVER_TABLES = [
+  'client',
+  'client_approval',
+  'contact',
+  'contact_invitation',
+  'deposit',
+  'organization',
+];
 
 /** Bytes of a value in PostgreSQL's binary form, for types of a fixed size. */
 const FIXED: Record<string, number> = {

@@ -4,11 +4,11 @@ import { confdirFiles } from '../core/config.ts';
 import {
   type Configuration,
   configurationFaults,
-  configurationFields,
   parseConfiguration,
   readRawConfiguration,
   unknownKeys,
 } from '../core/configuration.ts';
+import { configurationFields } from '../core/configuration-fields.ts';
 import { errorCode } from '../core/errors.ts';
 import { lstatOrNothing } from '../core/files.ts';
 import { clusterAt, clusterExists, clusterFromRoot } from '../database/cluster.ts';

@@ -1,6 +1,11 @@
 import type { Account } from '../core/account.ts';
 import { confdirFiles } from '../core/config.ts';
-import { type Configuration, readConfiguration, writeConfiguration } from '../core/configuration.ts';
+import {
+  type Configuration,
+  parseConfiguration,
+  readConfiguration,
+  writeConfiguration,
+} from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
 import {
   exists,
@@ -89,7 +94,7 @@ async function ensureConfiguration(
 ): Promise<Configuration> {
   if (existing !== undefined) return existing;
   const files = confdirFiles(request.confdir);
-  const configuration: Configuration = {
+  const configuration = {
     LOCAL_FINGERPRINT: fingerprint,
     ...request.newServer,
     SSL_CERTIFICATE: files.certificate,
@@ -98,7 +103,7 @@ async function ensureConfiguration(
   if (!(await exists(files.gpg))) await writeAtomically(files.gpg, GPG_CONF);
   if (!(await exists(files.logging))) await writeAtomically(files.logging, LOGGING_CONF);
   await writeConfiguration(request.confdir, configuration);
-  return configuration;
+  return parseConfiguration(files.configuration, configuration);
 }
 
 async function readExisting(

@@ -32,7 +32,7 @@ export function planServer(confdir: string, typed: Typed, proposedAddress: strin
 }
 
 /** What was typed and is not used, because an existing `keytrustee.conf` says otherwise; one line each. */
-export function unusedOptions(existing: Configuration, typed: Typed): string[] {
+export function unusedOptions(existing: NewServer, typed: Typed): string[] {
   const options = [
     ['--external-address', typed.externalAddress, 'EXTERNAL_ADDRESS'],
     ['--port', typed.port, 'PORT'],

@@ -1,0 +1,25 @@
+/** One thing that happened, for the audit trail. It never holds a secret: no code, token, password or content. */
+export interface AuditEvent {
+  /** What happened: `deposit.put`, `client.register`, `organization.add` … */
+  event: string;
+  /** Who did it: `client:<fingerprint>`, `contact:<address>`, `account:<name>`, or `unknown`. */
+  who: string;
+  /** The network address that it came from, or `local` for a command on the host. */
+  from: string;
+  /** What it was done to: names, identifiers, sizes. */
+  what: Record<string, string | number | boolean | null>;
+  outcome: 'done' | 'refused' | 'failed';
+  /** Why it was refused or failed, in one of the program's own words. */
+  reason?: string;
+}
+
+/**
+ * Where things that happened are written. A change is recorded inside its transaction, before the commit, so that nothing
+ * changes that is not in the trail; when the trail cannot be written, both reject, and so must what they belong to.
+ */
+export interface Trail {
+  /** Resolves when the event is on the disk. */
+  change(event: AuditEvent): Promise<void>;
+  /** Resolves when the event is written; within a second it is on the disk. For reads and refusals. */
+  note(event: AuditEvent): Promise<void>;
+}

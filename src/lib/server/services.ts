@@ -1,0 +1,32 @@
+import type { Server } from 'node:https';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+} from 'fastify';
+import type { Settings } from '../core/configuration.ts';
+import type { Trail } from '../core/trail.ts';
+import type { DatabasePool } from '../database/pool.ts';
+
+/** The HTTPS application. */
+export type App = FastifyInstance<
+  Server,
+  RawRequestDefaultExpression<Server>,
+  RawReplyDefaultExpression<Server>,
+  FastifyBaseLogger
+>;
+
+/** What the routes work with. `settings` is replaced as a whole when the configuration is read again. */
+export interface Services {
+  settings: Settings;
+  pool: DatabasePool;
+  trail: Trail;
+  /** Signs challenges and sessions: 32 random bytes that all workers of one run share and nobody else ever sees. */
+  secret: Buffer;
+  /** Takes a challenge out of use; false where it was used before. All workers of one run share the answer. */
+  spend(challenge: string, expires: number): Promise<boolean>;
+}
+
+/** A group of routes. */
+export type Routes = (app: App, services: Services) => void | Promise<void>;
