@@ -23,3 +23,6 @@ export interface Trail {
   /** Resolves when the event is written; within a second it is on the disk. For reads and refusals. */
   note(event: AuditEvent): Promise<void>;
 }
+
+/** Who causes what is done, for the audit trail: the two fields of every event. */
+export type Actor = Pick<AuditEvent, 'who' | 'from'>;
