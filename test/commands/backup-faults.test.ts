@@ -12,6 +12,7 @@ import {
   tree,
   withOwnTmp,
 } from '../support/faults.ts';
+import { someOf } from '../support/long.ts';
 import {
   isRoot,
   type Outcome,
@@ -359,7 +360,7 @@ const MOMENTS: [string, (scratch: string) => Promise<Record<string, string>>][] 
   ],
 ];
 
-test.each(MOMENTS)('a signal %s leaves nothing', async (_, fault) => {
+test.each(someOf(MOMENTS))('a signal %s leaves nothing', async (_, fault) => {
   const { server, output, scratch } = await place();
   const earlier = await backup(server);
   const env = await fault(scratch);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { smallDisk } from '../support/disk.ts';
 import { fakePath, fakePostgres, marker, processesWith } from '../support/faults.ts';
+import { someOf } from '../support/long.ts';
 import {
   isRoot,
   type Outcome,
@@ -174,7 +175,7 @@ const MOMENTS: [string, Fault][] = [
   ],
 ];
 
-test.each(MOMENTS)('a signal %s leaves the old state and nothing else', async (_, fault) => {
+test.each(someOf(MOMENTS))('a signal %s leaves the old state and nothing else', async (_, fault) => {
   const all = await place();
   const before = await stateOf(all.server);
   const env = await fault(all.scratch);
@@ -201,7 +202,7 @@ test.each(MOMENTS)('a signal %s leaves the old state and nothing else', async (_
   }
 });
 
-test.each(MOMENTS)(
+test.each(someOf(MOMENTS))(
   'kill -9 %s leaves the old state or the new one, and the next run finishes',
   async (_, fault) => {
     const all = await place();

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { inNamespace } from '../support/faults.ts';
 import { freePort, isRoot, run, temporaryDirectory, until, world } from '../support/sandbox.ts';
 import { setsIn } from '../support/sets.ts';
@@ -79,8 +79,9 @@ async function underCron(own: string, prepare: string, hasHappened: () => boolea
 
 test.skipIf(!isRoot || !hasCron)(
   'a crontab line of the manual, run by a real cron, makes a backup and mails its path alone (needs root and cron)',
-  async () => {
-    const own = await temporaryDirectory();
+  { concurrent: true, timeout: 200_000 },
+  async ({ expect, onTestFinished }) => {
+    const own = await temporaryDirectory(onTestFinished);
     const crontab = join(own, 'crontabs', world.account.name);
     await mkdir(join(own, 'crontabs'));
     const output = '/var/lib/keytrustee/backups';
@@ -102,13 +103,13 @@ test.skipIf(!isRoot || !hasCron)(
     const { mode, uid } = await lstat(join(backups, sets[0] ?? ''));
     expect([mode & 0o777, uid]).toEqual([0o600, world.account.uid]);
   },
-  200_000,
 );
 
 test.skipIf(!isRoot || !hasCron)(
   'the file of backup schedule in /etc/cron.d, run by a real cron, makes a backup (needs root and cron)',
-  async () => {
-    const own = await temporaryDirectory();
+  { concurrent: true, timeout: 200_000 },
+  async ({ expect, onTestFinished }) => {
+    const own = await temporaryDirectory(onTestFinished);
     const name = `it's 100% "safe" \\% $(false) \`false\``;
     const output = `/var/lib/keytrustee/${name}`.replaceAll("'", "'\\''");
     // Only the times are another line's, so that the test need not wait for five minutes.
@@ -126,5 +127,4 @@ test.skipIf(!isRoot || !hasCron)(
     const { mode, uid, gid } = await lstat(join(own, 'written'));
     expect([mode & 0o7777, uid, gid]).toEqual([0o644, 0, 0]);
   },
-  200_000,
 );
