@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { realBindir } from './faults.ts';
 import { asAccount, checksums, type TestServer } from './sandbox.ts';
 
-/** The content of the server's database as pg_dump writes it. */
+/** The content of the server's database as pg_dump writes it, without what waits in the job queue. */
 export async function dumpOf(server: TestServer, database = 'keytrustee'): Promise<string> {
   const connection = ['-h', join(server.pgRootdir, 'run'), '-p', String(server.port), '-U', 'keytrustee'];
-  const dump = await asAccount(join(await realBindir(), 'pg_dump'), [...connection, database]);
+  const dump = await asAccount(join(await realBindir(), 'pg_dump'), [
+    ...connection,
+    '--exclude-schema=graphile_worker',
+    database,
+  ]);
   if (dump.status !== 0) throw new Error(dump.stderr);
   return dump.stdout.replace(/^\\(?:un)?restrict .*$/gm, '');
 }

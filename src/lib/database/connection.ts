@@ -102,7 +102,7 @@ function explainQuery(error: unknown, cluster: Cluster): unknown {
   const code = errorCode(error);
   // An error of the work itself that has nothing to do with the database: a file that is not there, a broken pipe.
   if ((error as { path?: unknown } | undefined)?.path !== undefined) return error;
-  if (code === '42P01') {
+  if (code === '42P01' || code === '3F000') {
     return failure(
       'state',
       'the database has no tables yet',

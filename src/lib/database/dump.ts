@@ -4,6 +4,7 @@ import { type FedChild, type StreamingChild, startFed, stream } from '../core/pr
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
+import { JOB_SCHEMA } from './jobs.ts';
 
 /** What begins and ends every complete plain dump, within its first and last lines. */
 const HEADER = '-- PostgreSQL database dump\n';
@@ -49,6 +50,7 @@ export async function dumpDatabase(
   const options = [
     '--format=plain',
     '--encoding=UTF8',
+    `--exclude-schema=${JOB_SCHEMA}`,
     '--lock-wait-timeout=60000',
     `--snapshot=${snapshot}`,
     ...SECTIONS[part],

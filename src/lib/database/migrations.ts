@@ -5,6 +5,7 @@ import { sweep, withStagingDirectory } from '../core/files.ts';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import { type Database, withDatabase } from './connection.ts';
+import { ensureJobs, hasJobs } from './jobs.ts';
 import initial from './migrations/0001-initial.sql';
 import server from './migrations/0002-server.sql';
 
@@ -56,7 +57,11 @@ export async function createDatabase(database: Database, name: string, owner = R
  */
 export async function migrate(cluster: Cluster): Promise<string[]> {
   if (!(await ensureDatabase(cluster))) return [];
-  return withDatabase(cluster, (database) => applyMigrations(cluster, database));
+  return withDatabase(cluster, async (database) => {
+    const ran = await applyMigrations(cluster, database);
+    await ensureJobs(database);
+    return ran;
+  });
 }
 
 /** Brings another database of the cluster, which was loaded from a set, up to this version; or only some steps of the way. */
@@ -65,12 +70,19 @@ export async function migrateLoaded(
   name: string,
   count = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  await withDatabase(cluster, (database) => applyMigrations(cluster, database, count), name);
+  await withDatabase(
+    cluster,
+    async (database) => {
+      await applyMigrations(cluster, database, count);
+      if (count === Number.POSITIVE_INFINITY) await ensureJobs(database);
+    },
+    name,
+  );
 }
 
 /** Fails where the server's database is not of this version. */
 export async function requireCurrent(database: Database): Promise<void> {
-  if (await isCurrent(database)) return;
+  if ((await isCurrent(database)) && (await hasJobs(database))) return;
   throw failure('state', "the database's tables are of an older version", 'ktadmin db restart');
 }
 

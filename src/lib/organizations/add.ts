@@ -1,6 +1,7 @@
 import { randomSecret, randomToken } from '../core/random.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
+import { enqueueMail } from '../mail/queue.ts';
 
 /** The name under which the original product logs what is done to organizations. */
 export const LOGGER = 'keytrustee.server.orgtool';
@@ -35,13 +36,14 @@ export async function addOrganization(
       reporter.log(LOGGER, 'INFO', 'Adding organization to database', now);
       reporter.log(LOGGER, 'INFO', 'Initializing random secret');
     }
-    const added = await database.query<{ email: string }>(
+    const added = await database.query<{ id: string; email: string }>(
       `insert into public.contact (organization_id, email)
        select organization.id, email from public.organization, unnest($2::text[]) with ordinality as given (email, position)
        where organization.name = $1 order by position
-       on conflict (organization_id, email) do nothing returning email`,
+       on conflict (organization_id, email) do nothing returning id, email`,
       [name, contacts],
     );
+    for (const { id } of added.rows) await enqueueMail(database, { kind: 'invitation', contactId: id });
     const addedContacts = added.rows.map((row) => row.email);
     if (!created)
       reporter.log(
