@@ -8,6 +8,7 @@ const floors = [
   ['database', 'gpg', 'tls', 'mail', 'hsm', 'archive'],
   [
     'organizations',
+    'client',
     'clients',
     'deposits',
     'backups',

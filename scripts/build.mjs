@@ -6,8 +6,10 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import typescript from 'typescript';
 import { renderManuals } from './man.mjs';
 
+const { ScriptTarget, transpileDeclaration } = typescript;
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 const next = join(top, 'dist.next');
 const { version } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
@@ -35,6 +37,25 @@ const lateLibraries = (here) => ({
   },
 });
 
+/** Writes what a compiler needs to know of the library: the entry's declarations, and those that it names. */
+function declareTypes(entry, types) {
+  for (const name of [entry, types]) {
+    const fileName = join(top, 'src', 'lib', 'client', `${name}.ts`);
+    const compilerOptions = { declaration: true, isolatedDeclarations: true, target: ScriptTarget.ES2023 };
+    const { outputText, diagnostics } = transpileDeclaration(readFileSync(fileName, 'utf8'), {
+      fileName,
+      compilerOptions,
+      reportDiagnostics: true,
+    });
+    if (diagnostics.length > 0) throw new Error(diagnostics.map(({ messageText }) => messageText).join('\n'));
+    const file = name === entry ? entry : `${entry}-${types}`;
+    writeFileSync(
+      join(next, `${file}.d.ts`),
+      outputText.replaceAll(`'./${types}.ts'`, `'./${entry}-${types}.js'`),
+    );
+  }
+}
+
 const shared = {
   absWorkingDir: top,
   bundle: true,
@@ -59,6 +80,14 @@ const shared = {
 
 rmSync(next, { recursive: true, force: true });
 await build({ ...shared, entryPoints: ['src/program.ts'], outdir: next, plugins: [lateLibraries('./')] });
+// The library that programs import, `ktadmin/client`.
+await build({
+  ...shared,
+  entryPoints: ['src/lib/client/client.ts'],
+  outdir: next,
+  plugins: [lateLibraries('./')],
+});
+declareTypes('client', 'types');
 await build({
   ...shared,
   entryPoints: ['bench/seed-deposits.ts'],

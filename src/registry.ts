@@ -66,6 +66,14 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['serve', 'serve clients over HTTPS, in the foreground', () => import('./commands/serve.ts')],
+  ['client', 'the client: a machine that keeps keys on a server'],
+  ['client register', 'make this machine known to a server', () => import('./commands/client/register.ts')],
+  ['client put', 'store a file, encrypted', () => import('./commands/client/put.ts')],
+  ['client get', 'fetch a deposit and decrypt it', () => import('./commands/client/get.ts')],
+  ['client list', 'list the deposits', () => import('./commands/client/list.ts')],
+  ['client delete', 'delete a deposit', () => import('./commands/client/delete.ts')],
+  ['client recover', 'bring a deleted deposit back', () => import('./commands/client/recover.ts')],
+  ['client status', 'what the server says of this client', () => import('./commands/client/status.ts')],
   ['config', 'keytrustee.conf'],
   ['config show', 'what it says', () => import('./commands/config/show.ts')],
   ['config check', 'every fault of it', () => import('./commands/config/check.ts')],
@@ -84,6 +92,7 @@ export const PROGRAMS: Record<string, string[]> = {
 const MANUALS: Record<string, string> = {
   orgtool: 'keytrustee-orgtool',
   backup: 'ktbackup',
+  client: 'keytrustee',
   config: 'keytrustee.conf',
 };
 

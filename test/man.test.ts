@@ -21,7 +21,7 @@ const pages = new Map(
 const page = (name: string): string => pages.get(name) ?? '';
 /** How a terminal without colours is told to print bold: a letter, a backspace, the letter. */
 const overstrike = new RegExp(`.${String.fromCharCode(8)}`, 'g');
-const manuals = ['ktadmin.8', 'keytrustee-orgtool.8', 'ktbackup.8'];
+const manuals = ['ktadmin.8', 'keytrustee-orgtool.8', 'ktbackup.8', 'keytrustee.1'];
 
 /** What must stand in a page: under each heading, its terms in their order. */
 type Terms = Record<string, string[]>;
@@ -36,6 +36,7 @@ const flags = (text: string) => text.replace(/[<>]/g, '');
 function placeOf(words: string[]): [manual: string, heading: string] {
   if (words[0] === 'backup')
     return ['ktbackup.8', words.length === 1 ? 'OPTIONS' : `ktbackup ${words.slice(1).join(' ')}`];
+  if (words[0] === 'client') return ['keytrustee.1', `keytrustee ${words.slice(1).join(' ')}`];
   if (words[0] === 'orgtool') return ['keytrustee-orgtool.8', `keytrustee-${words.join(' ')}`];
   return ['ktadmin.8', `ktadmin ${words.join(' ')}`];
 }

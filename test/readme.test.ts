@@ -97,7 +97,10 @@ test('the table of commands has every command, and no other', () => {
   };
   walk(commandTree(), ['ktadmin']);
   const called = names.map((name) =>
-    name.replace(/^ktadmin orgtool/, 'keytrustee-orgtool').replace(/^ktadmin backup$/, 'ktbackup'),
+    name
+      .replace(/^ktadmin orgtool/, 'keytrustee-orgtool')
+      .replace(/^ktadmin client/, 'keytrustee')
+      .replace(/^ktadmin backup$/, 'ktbackup'),
   );
   expect(tableOf('Commands').map(([command]) => command)).toEqual(called.map((name) => `\`${name}\``));
 });

@@ -39,7 +39,7 @@ test.each(ALL)('the help of %s has all that a newcomer needs', async (called, wo
   for (const name of Object.keys(STATUS) as (keyof typeof STATUS)[])
     expect(text).toMatch(new RegExp(`^ +${STATUS[name]} {2,}${STATUS_MEANING[name]}$`, 'm'));
   expect(text).toContain('128+n');
-  expect(text).toContain('KEYTRUSTEE_CONFDIR');
+  expect(text).toContain(node.manual === 'keytrustee' ? 'KEYTRUSTEE_HOME' : 'KEYTRUSTEE_CONFDIR');
   expect(text).toMatch(/\nManual: man [a-z.-]+\n$/);
   for (const flag of ['--confdir <dir>', '--json', '--quiet', '--verbose', '--no-input', '--no-color'])
     expect(text).toContain(flag);
@@ -84,7 +84,7 @@ const EXAMPLES = await Promise.all(
 
 test.each([...new Set(EXAMPLES.flat())])('the example is accepted as it stands: %s', async (line) => {
   const [name = '', ...words] = split(line.replace(/^.*\| /, ''));
-  expect(['ktadmin', 'keytrustee-orgtool', 'ktbackup']).toContain(name);
+  expect(['ktadmin', 'keytrustee-orgtool', 'ktbackup', 'keytrustee']).toContain(name);
   const end = words.indexOf('--');
   const place = end === -1 ? words.length : end;
   const { status, stdout, stderr } = await kt(name, words.toSpliced(place, 0, '--help'));

@@ -27,6 +27,8 @@ export const environment = {
   pgBindir: nonEmpty('PG_BINDIR'),
   gnupgHome: nonEmpty('GNUPGHOME'),
   home: nonEmpty('HOME'),
+  /** Where a client keeps its key and configuration; not the server's directory. */
+  clientHome: nonEmpty('KEYTRUSTEE_HOME'),
   /** Where large files without a name lie; not /tmp, which is memory on many machines. */
   scratch: nonEmpty('TMPDIR') ?? '/var/tmp',
   path: nonEmpty('PATH') ?? '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',

@@ -90,6 +90,10 @@ const ENVIRONMENT: Row[] = [
   ['KEYTRUSTEE_CONFDIR', 'configuration directory when --confdir is not given'],
   ['PG_BINDIR', "where PostgreSQL's programs are, instead of looking"],
 ];
+const CLIENT_ENVIRONMENT: Row[] = [
+  ['KEYTRUSTEE_HOME', "the client's directory when --home is not given"],
+  ['HOME', 'where that directory is otherwise: ~/.keytrustee'],
+];
 
 /** The options of every command: explained on the first screen, and only named on all others, where they would drown the rest. */
 function globalSection({ called, command }: HelpSubject, width: number): string {
@@ -113,7 +117,7 @@ export function helpScreen(subject: HelpSubject, width = 80): string {
     section('Options', own.length === 0 ? '' : rows(own, width)),
     globalSection(subject, width),
     section('Examples', examples.map((line) => `  ${line}`).join('\n')),
-    section('Environment', rows(ENVIRONMENT, width)),
+    section('Environment', rows(node.manual === 'keytrustee' ? CLIENT_ENVIRONMENT : ENVIRONMENT, width)),
     section('Exit status', rows(exitStatuses(), width)),
     commands.length === 0 ? '' : `\n${called} <command> --help explains a command.`,
     `\nManual: man ${node.manual ?? 'ktadmin'}\n`,

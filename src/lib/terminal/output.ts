@@ -27,7 +27,7 @@ export function isReaderGone(): boolean {
 }
 
 /** Writes data to stdout; waits where the reader is slow, and no longer than there is one. */
-export async function write(text: string): Promise<void> {
-  if (readerGone || process.stdout.write(text)) return;
+export async function write(data: string | Uint8Array): Promise<void> {
+  if (readerGone || process.stdout.write(data)) return;
   await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined);
 }

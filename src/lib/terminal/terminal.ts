@@ -8,7 +8,7 @@ import { watchOutput, write } from './output.ts';
 /** How a command meets a person or a script: data on stdout, everything else on stderr. */
 export interface Terminal extends Reporter {
   /** Writes data; waits where the reader is slow; a reader that has gone away ends it quietly. */
-  write(text: string): Promise<void>;
+  write(data: string | Uint8Array): Promise<void>;
   /** Says something that `--quiet` silences. */
   notice(text: string): void;
   /** Says something that is always said. */

@@ -62,3 +62,13 @@ export function fingerprint(text: string): string {
     'ktadmin config show has it',
   );
 }
+
+const SECONDS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** A time as seconds, of a number with or without a unit: `90`, `15m`, `12h`, `30d`. */
+export function duration(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,10})([smhd]?)$/.exec(text) ?? [];
+  const seconds = Number(digits) * (SECONDS[unit] ?? Number.NaN);
+  if (seconds >= 1) return seconds;
+  throw failure('usage', `${quote(text)} is no time`, 'a number of seconds, or one like 15m, 12h, 30d');
+}

@@ -1,0 +1,86 @@
+import { failure, type KeyTrusteeError, type StatusName } from '../core/errors.ts';
+import type { HttpAnswer, Peer } from './http.ts';
+
+/** What each refusal of a server means for the person at the client. */
+const MEANINGS: Record<string, [status: StatusName, message: string, hint?: string]> = {
+  unauthenticated: [
+    'state',
+    'the server does not know this client',
+    'keytrustee register makes it known; a passive server learns it from the active one',
+  ],
+  client_pending: [
+    'state',
+    'this client waits for approval',
+    'an administrator of the organization approves it; or register again with its authorization code',
+  ],
+  client_disabled: ['permission', 'this client was stopped', 'ask an administrator of the organization'],
+  organization_disabled: [
+    'permission',
+    'the organization of this client was stopped',
+    'ask the administrator of the server',
+  ],
+  wrong_code: [
+    'untrusted',
+    'the organization or the authorization code is wrong',
+    'ask an administrator of the organization for the code',
+  ],
+};
+
+/** The status of an exit for an answer that has no meaning of its own. */
+function statusOf({ status }: HttpAnswer): StatusName {
+  if (status === 400 || status === 413 || status === 415) return 'usage';
+  if (status === 404) return 'notFound';
+  if (status === 409) return 'conflict';
+  if (status === 422) return 'untrusted';
+  if (status === 429 || (status >= 500 && status !== 507)) return 'unreachable';
+  return 'failed';
+}
+
+/** Text of a server as a terminal may show it: one short line, nothing that a terminal would obey. */
+function plain(text: unknown): string {
+  if (typeof text !== 'string') return '';
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 300);
+}
+
+/** The answer's JSON; what is none is refused. */
+export function readJson<T>(peer: Peer, { body }: HttpAnswer): T {
+  try {
+    const value = JSON.parse(body.toString('utf8')) as T;
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // Told below.
+  }
+  throw failure('failed', `${peer.url} gave an answer that is no Key Trustee Server's`);
+}
+
+function errorOf({ body }: HttpAnswer): { code: string; message: string } {
+  try {
+    const { error } = JSON.parse(body.toString('utf8')) as { error?: { code?: unknown; message?: unknown } };
+    return { code: plain(error?.code), message: plain(error?.message) };
+  } catch {
+    return { code: '', message: '' };
+  }
+}
+
+/** An error that an answer told. */
+export interface Refusal extends KeyTrusteeError {
+  /** The answer's status of HTTP. */
+  httpStatus?: number;
+  /** The server's own word for it. */
+  reason?: string;
+  /** Milliseconds that the server wants to be left alone. */
+  retryAfter?: number;
+}
+
+/** The error of an answer that is a refusal. */
+export function refusal(peer: Peer, answer: HttpAnswer): Refusal {
+  const { code, message } = errorOf(answer);
+  const words = message === '' ? `status ${answer.status}` : message;
+  const meaning = MEANINGS[code] ?? ([statusOf(answer), `${peer.url}: ${words}`] as const);
+  const seconds = Number(answer.headers['retry-after']);
+  return Object.assign(failure(...meaning), {
+    httpStatus: answer.status,
+    reason: code,
+    ...(seconds > 0 ? { retryAfter: seconds * 1000 } : {}),
+  });
+}

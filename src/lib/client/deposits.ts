@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { failure } from '../core/errors.ts';
+import { readJson, refusal } from './answers.ts';
+import type { Connection } from './connection.ts';
+import type { HttpAnswer, HttpRequest } from './http.ts';
+import { drop, type Parcel, parcelOf } from './pending.ts';
+import type { Attempt } from './retry.ts';
+import { seal, unseal } from './seal.ts';
+import type { Deposit, ListedDeposit, PutOptions, Retrieved } from './types.ts';
+
+const PAGE = 1000;
+const IDENTIFIER = /^[0-9A-Za-z]{43}$/;
+
+const digestOf = (bytes: Uint8Array) => `sha-256=:${createHash('sha256').update(bytes).digest('base64')}:`;
+
+/** Checks a handle before anything is done: an identifier could not be told from one. */
+function checkHandle(text: string): string {
+  const isFit = text !== '' && Buffer.byteLength(text) <= 255 && !/[\p{Cc}\p{Cs}]/u.test(text);
+  if (!isFit) throw failure('usage', 'a handle has 1 to 255 bytes and no control characters');
+  if (IDENTIFIER.test(text)) throw failure('usage', 'a handle must not look like an identifier');
+  return text;
+}
+
+/** Where a deposit is, by its identifier or by its handle. */
+function placeOf(name: string): string {
+  return IDENTIFIER.test(name)
+    ? `/v1/deposits/${name}`
+    : `/v1/handles/${encodeURIComponent(checkHandle(name))}`;
+}
+
+function unlessRefused({ peer }: Attempt, answer: HttpAnswer): HttpAnswer {
+  if (answer.status < 200 || answer.status > 299) throw refusal(peer, answer);
+  return answer;
+}
+
+function putRequest({ putKey, sealed }: Parcel, { handle, ttl, retrievals }: PutOptions): HttpRequest {
+  const query = new URLSearchParams();
+  if (handle !== undefined) query.set('handle', handle);
+  if (ttl !== undefined) query.set('ttl', String(ttl));
+  if (retrievals !== undefined) query.set('retrievals', String(retrievals));
+  return {
+    method: 'POST',
+    path: `/v1/deposits${query.size === 0 ? '' : `?${query}`}`,
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-digest': digestOf(sealed),
+      'idempotency-key': putKey,
+    },
+    body: sealed,
+  };
+}
+
+/** Stores content. However often it has to be sent, it is stored once. */
+export async function put(
+  connection: Connection,
+  content: Uint8Array,
+  options: PutOptions,
+): Promise<Deposit> {
+  const { files, key, server } = connection;
+  const { handle } = options;
+  if (handle !== undefined) checkHandle(handle);
+  const parcel = await parcelOf(files, key, { server, content, options }, () => seal(key, content, handle));
+  const { sealed } = parcel;
+  try {
+    const deposit = await connection.send(putRequest(parcel, options), false, async (attempt, answer) =>
+      readJson<Deposit>(attempt.peer, unlessRefused(attempt, answer)),
+    );
+    if (deposit.sha256 !== createHash('sha256').update(sealed).digest('hex'))
+      throw failure('untrusted', 'the server says it stored something else');
+    await drop(parcel);
+    return deposit;
+  } catch (error) {
+    // What was refused is refused again. What may have arrived is kept, so that the next run asks for the same.
+    const status = (error as { httpStatus?: number }).httpStatus ?? 0;
+    if ([400, 403, 409, 413, 422].includes(status)) await drop(parcel);
+    throw error;
+  }
+}
+
+function headerOf({ headers }: HttpAnswer, name: string): string | null {
+  const value = headers[name];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** Fetches, decrypts and verifies a deposit. */
+export async function get(connection: Connection, name: string): Promise<Retrieved> {
+  const request: HttpRequest = { method: 'GET', path: placeOf(name) };
+  const answer = await connection.send(request, true, async (attempt, each) => {
+    const { body } = unlessRefused(attempt, each);
+    if (headerOf(each, 'content-digest') !== digestOf(body))
+      throw failure('untrusted', `what ${attempt.peer.url} sent does not have the digest that it says`);
+    return each;
+  });
+  const encoded = headerOf(answer, 'deposit-handle');
+  const handle = encoded === null ? null : decodeURIComponent(encoded);
+  const isAsked = IDENTIFIER.test(name) ? headerOf(answer, 'deposit-id') === name : handle === name;
+  if (!isAsked) throw failure('untrusted', 'the server sent another deposit than the one that was asked for');
+  const left = headerOf(answer, 'deposit-retrievals-left');
+  return {
+    id: headerOf(answer, 'deposit-id') ?? '',
+    handle,
+    content: await unseal(connection.key, answer.body, handle),
+    retrievalsLeft: left === null ? null : Number(left),
+  };
+}
+
+/** Lists the client's own deposits, all of them, the oldest first; or those that were deleted. */
+export async function list(connection: Connection, deleted: boolean): Promise<ListedDeposit[]> {
+  const all: ListedDeposit[] = [];
+  for (let after: string | null = ''; after !== null; ) {
+    const more = after === '' ? '' : `&after=${encodeURIComponent(after)}`;
+    const path = `/v1/deposits?limit=${PAGE}&deleted=${deleted}${more}`;
+    const page: { deposits: ListedDeposit[]; next: string | null } = await connection.send(
+      { method: 'GET', path },
+      true,
+      async (attempt, answer) => readJson(attempt.peer, unlessRefused(attempt, answer)),
+    );
+    all.push(...page.deposits);
+    after = page.next;
+  }
+  return all;
+}
+
+/** Deletes a deposit. Where an answer was lost, "there is none" means that it is done. */
+export async function remove(connection: Connection, name: string): Promise<void> {
+  await connection.send({ method: 'DELETE', path: placeOf(name) }, false, async (attempt, answer) => {
+    if (attempt.earlier === 0 || answer.status !== 404) unlessRefused(attempt, answer);
+  });
+}
+
+/** Brings a deleted deposit back. */
+export async function recover(connection: Connection, id: string): Promise<Deposit> {
+  if (!IDENTIFIER.test(id))
+    throw failure(
+      'usage',
+      'a deleted deposit is named by its identifier',
+      'keytrustee list --deleted has it',
+    );
+  const request: HttpRequest = { method: 'POST', path: `/v1/deposits/${id}/recovery` };
+  return connection.send(request, false, async (attempt, answer) =>
+    readJson<Deposit>(attempt.peer, unlessRefused(attempt, answer)),
+  );
+}
