@@ -1,21 +1,23 @@
 import { serve } from '../lib/server/serve.ts';
 import { command, option } from '../lib/terminal/command.ts';
-import { port } from '../lib/terminal/values.ts';
+import { integer, port } from '../lib/terminal/values.ts';
 
 /** `serve`: the HTTPS server, in the foreground. */
 export default command({
-  libraries: ['fastify', 'pg', 'pino'],
   options: {
     port: option('--port <port>', 'the port of HTTPS, instead of PORT in keytrustee.conf', port),
+    workers: option('--workers <n>', 'how many processes serve, instead of WORKERS', integer(1, 64)),
   },
-  examples: ['ktadmin serve'],
-  async run({ port: given }, { settings, terminal }) {
+  examples: ['ktadmin serve', 'keytrustee-server --workers 4'],
+  async run(values, { settings, globals }) {
+    const { PORT, WORKERS } = settings.configuration;
     const trail = { change: async () => undefined, note: async () => undefined };
     await serve({
       settings,
-      port: given ?? settings.configuration.PORT,
-      trail,
-      listening: (address) => terminal.notice(`listening on ${address}`),
+      port: values.port ?? PORT,
+      workers: values.workers ?? WORKERS,
+      level: globals.verbose ? 'debug' : globals.quiet ? 'warn' : 'info',
+      openTrail: async () => trail,
     });
   },
 });

@@ -32,6 +32,8 @@ export const environment = {
   /** Where large files without a name lie; not /tmp, which is memory on many machines. */
   scratch: nonEmpty('TMPDIR') ?? '/var/tmp',
   path: nonEmpty('PATH') ?? '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+  /** Where the service manager listens for what a service tells of itself (sd_notify(3)). */
+  notifySocket: nonEmpty('NOTIFY_SOCKET'),
   timezone: nonEmpty('TZ'),
   term: nonEmpty('TERM'),
   gpgTty: nonEmpty('GPG_TTY'),

@@ -37,11 +37,24 @@ export async function withoutKeyboardInterrupt<T>(work: () => Promise<T>): Promi
   }
 }
 
+let hangUp: (() => void) | undefined;
+
+/** Hands SIGHUP to `handler` as long as `work` runs, instead of ending: a service reads its configuration again by it. */
+export async function withHangup<T>(handler: () => void, work: () => Promise<T>): Promise<T> {
+  hangUp = handler;
+  try {
+    return await work();
+  } finally {
+    hangUp = undefined;
+  }
+}
+
 /** Listens for signals; the second one calls `atOnce`, which ends the process without clean-up. */
 export function listenForSignals(atOnce: (status: number) => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (signal === 'SIGINT' && keyboardIsOthers) return;
+      if (signal === 'SIGHUP' && hangUp !== undefined) return hangUp();
       if (interruption.aborted) atOnce(128 + constants.signals[signal]);
       else interrupt(signal);
     });

@@ -1,15 +1,86 @@
+import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { FastifyBaseLogger } from 'fastify';
 import { load } from '../core/lazy.ts';
+import { rawAnswer, useAnswers } from './answers.ts';
+import { useHeaders } from './headers.ts';
+import { LIMITS, type Limits, useRateLimits, useShedding } from './limits.ts';
+import type { Log } from './log.ts';
 import { fingerprintRoutes } from './routes/fingerprint.ts';
 import type { App, Routes, Services } from './services.ts';
 
 /** Every group of routes. */
 const ROUTES: Routes[] = [fingerprintRoutes];
 
-/** Makes the HTTPS application; it does not listen yet. */
-export async function createApp(services: Services, tls: SecureContextOptions): Promise<App> {
+function answerUnparsed(error: Error, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return;
+  socket.end(rawAnswer(error), () => socket.destroy());
+}
+
+async function createFastify(tls: SecureContextOptions, log: Log, limits: Limits): Promise<App> {
   const { default: fastify } = await load('fastify');
-  const app: App = fastify({ https: tls, bodyLimit: 64 * 1024 });
+  const https = {
+    ...tls,
+    maxHeaderSize: limits.headers,
+    headersTimeout: limits.headersTime,
+    handshakeTimeout: limits.handshakeTime,
+    connectionsCheckingInterval: limits.checkTime,
+  };
+  const app: App = fastify({
+    https,
+    // Requests are told of by a hook, at debug level alone; fastify tells of itself only what is wrong.
+    loggerInstance: log.child({}, { level: 'warn' }) as FastifyBaseLogger,
+    disableRequestLogging: true,
+    childLoggerFactory: (logger) => logger,
+    clientErrorHandler: answerUnparsed,
+    bodyLimit: limits.body,
+    requestTimeout: limits.requestTime,
+    keepAliveTimeout: limits.keepAliveTime,
+    // A request that comes on an open connection while the server stops is still answered, and is the last there.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+  });
+  app.server.maxConnections = limits.connections;
+  return app;
+}
+
+function useRequestLog(app: App, log: Log): void {
+  if (!log.isLevelEnabled('debug')) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, ip: address, routeOptions } = request;
+    const time = Math.round(reply.elapsedTime);
+    log.debug({ method, route: routeOptions.url, status: reply.statusCode, time, address }, 'request');
+    done();
+  });
+}
+
+/** While the server stops, every answer is the last one of its connection. */
+function useFarewell(app: App): void {
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done();
+  });
+}
+
+/** Makes the HTTPS application; it does not listen yet. */
+export async function createApp(
+  services: Services,
+  tls: SecureContextOptions,
+  limits: Limits = LIMITS,
+): Promise<App> {
+  const { log } = services;
+  const app = await createFastify(tls, log, limits);
+  useAnswers(app, log);
+  useRequestLog(app, log);
+  useFarewell(app);
+  await useHeaders(app);
+  await useShedding(app, services, limits);
+  await useRateLimits(app, services);
   for (const routes of ROUTES) await routes(app, services);
   return app;
 }

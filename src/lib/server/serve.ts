@@ -1,50 +1,81 @@
-import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
-import { interruption } from '../core/interrupt.ts';
-import type { Trail } from '../core/trail.ts';
-import { clusterAt } from '../database/cluster.ts';
-import { openPool } from '../database/pool.ts';
-import { createApp } from './app.ts';
-import type { Services } from './services.ts';
+import { explain, failure } from '../core/errors.ts';
+import { interruption, withHangup } from '../core/interrupt.ts';
+import { withLock } from '../core/lock.ts';
+import { notifyManager, reloadingState } from '../core/notify.ts';
+import { isWorker } from '../core/workers.ts';
+import { findServerKey } from '../gpg/server-key.ts';
+import { openAlone } from './alone.ts';
+import { type Log, openLog } from './log.ts';
+import { openCrew } from './primary.ts';
+import type { Running, ServeRequest } from './running.ts';
+import { openTls } from './tls.ts';
+import { serveAsWorker } from './worker.ts';
 
-/** Connections to PostgreSQL of one process. */
-const POOL_SIZE = 10;
-
-/** How the server is to run. */
-export interface ServeRequest {
-  settings: Settings;
-  port: number;
-  trail: Trail;
-  /** Called once it answers, with where. */
-  listening(address: string): void;
+async function refuseUnusable({ confdir, configuration }: Settings, log: Log): Promise<void> {
+  const { warnings } = await openTls(configuration);
+  for (const warning of warnings) log.warn(warning);
+  const { LOCAL_FINGERPRINT } = configuration;
+  if ((await findServerKey(confdirFiles(confdir), LOCAL_FINGERPRINT)) !== undefined) return;
+  throw failure(
+    'state',
+    `the secret key of ${LOCAL_FINGERPRINT} is not in ${confdir}`,
+    'ktadmin restore FILE brings it back; ktadmin config check lists every fault',
+  );
 }
 
-/** Serves HTTPS until the program is interrupted, and finishes what is in flight then. */
-export async function serve({ settings, port, trail, listening }: ServeRequest): Promise<void> {
-  const { configuration } = settings;
-  const pool = await openPool(clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), POOL_SIZE);
-  const spent = new Set<string>();
-  const services: Services = {
-    settings,
-    pool,
-    trail,
-    secret: randomBytes(32),
-    spend: async (challenge) => !spent.has(challenge) && spent.add(challenge).has(challenge),
-  };
-  const app = await createApp(services, {
-    cert: await readFile(configuration.SSL_CERTIFICATE),
-    key: await readFile(configuration.SSL_PRIVATE_KEY),
+/** Tells the service manager; one that does not listen does not stop a server that runs. */
+async function tell(log: Log, ...states: string[]): Promise<void> {
+  await notifyManager(...states).catch((error: unknown) => {
+    log.warn({ err: error }, 'the service manager could not be told');
   });
-  const stopped = new Promise<void>((resolve) => {
+}
+
+async function reload(running: Running, log: Log): Promise<void> {
+  await tell(log, ...reloadingState());
+  try {
+    await running.reload();
+    log.info('reloaded: settings and certificate are in use');
+    await tell(log, 'READY=1', 'STATUS=serving');
+  } catch (error) {
+    const { message, hint } = explain(error);
+    log.error({ hint }, `not reloaded, what was in use stays so: ${message}`);
+    await tell(log, 'READY=1', `STATUS=serving; the last reload failed: ${message}`);
+  }
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
     if (interruption.aborted) resolve();
     else interruption.addEventListener('abort', () => resolve(), { once: true });
   });
-  try {
-    listening(await app.listen({ port, host: configuration.LISTEN_ADDRESS ?? '::' }));
-    await stopped;
-  } finally {
-    await app.close();
-    await pool.end();
-  }
+}
+
+async function run(request: ServeRequest, log: Log): Promise<void> {
+  await refuseUnusable(request.settings, log);
+  const running = request.workers > 1 ? await openCrew(request, log) : await openAlone(request, log);
+  // One reload after the other; a signal that comes meanwhile is not lost.
+  let reloads = Promise.resolve();
+  const hangUp = () => {
+    reloads = reloads.then(() => reload(running, log));
+  };
+  await withHangup(hangUp, async () => {
+    log.info(`listening on ${running.addresses.join(', ')}`);
+    await tell(log, 'READY=1', 'STATUS=serving');
+    await interrupted();
+    log.info('stopping: what is in flight is finished');
+    await tell(log, 'STOPPING=1');
+    await reloads;
+    await running.stop();
+    log.info('stopped');
+  });
+}
+
+/** Serves HTTPS until the program is interrupted, and finishes what is in flight then. */
+export async function serve(request: ServeRequest): Promise<void> {
+  if (isWorker()) return serveAsWorker(request);
+  const log = await openLog(request.level);
+  const hint = 'systemctl status keytrusteed shows it; a server that runs reads its settings again by SIGHUP';
+  await withLock(request.settings.confdir, 'server', () => run(request, log), hint);
 }

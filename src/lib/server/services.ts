@@ -8,6 +8,7 @@ import type {
 import type { Settings } from '../core/configuration.ts';
 import type { Trail } from '../core/trail.ts';
 import type { DatabasePool } from '../database/pool.ts';
+import type { Log } from './log.ts';
 
 /** The HTTPS application. */
 export type App = FastifyInstance<
@@ -22,6 +23,10 @@ export interface Services {
   settings: Settings;
   pool: DatabasePool;
   trail: Trail;
+  /** Where the server tells of itself; never of a URL, a header or a body. */
+  log: Log;
+  /** Which of the server's processes this is, from 1. What only one of them does, the first does. */
+  worker: number;
   /** Signs challenges and sessions: 32 random bytes that all workers of one run share and nobody else ever sees. */
   secret: Buffer;
   /** Takes a challenge out of use; false where it was used before. All workers of one run share the answer. */

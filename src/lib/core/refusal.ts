@@ -1,0 +1,35 @@
+/** Why a request over HTTPS is not done, with the status that says so; clients are told the word, so it never changes. */
+export const REFUSALS = {
+  invalid_request: [400, 'the request is not what /v1 asks for'],
+  unauthenticated: [401, 'the client is not known, or did not prove that it holds its key'],
+  client_pending: [403, 'the client waits for the approval of its organization'],
+  client_disabled: [403, 'the client is disabled'],
+  organization_disabled: [403, 'the organization is disabled'],
+  wrong_code: [403, 'the organization is not known, or its authorization code is another'],
+  not_found: [404, 'there is no such thing'],
+  conflict: [409, 'it conflicts with what is there'],
+  too_large: [413, 'the request is too large'],
+  unsupported_media_type: [415, 'the content is of another type than is taken here'],
+  digest_mismatch: [422, 'the content is not what its digest says'],
+  rate_limited: [429, 'too many requests: try again later'],
+  unavailable: [503, 'the server cannot answer now: try again later'],
+} as const satisfies Record<string, readonly [status: number, message: string]>;
+
+/** The word for why a request is refused. */
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** Ends a request with one of the refusals. Its message is shown to whoever asked, so it holds nothing they may not know. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly code: RefusalCode;
+
+  constructor(code: RefusalCode, message: string = REFUSALS[code][1]) {
+    super(message);
+    this.code = code;
+  }
+
+  /** The status of the answer. */
+  get status(): number {
+    return REFUSALS[this.code][0];
+  }
+}

@@ -1,0 +1,108 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { errorCode, KeyTrusteeError, type StatusName } from '../core/errors.ts';
+import { REFUSALS, Refusal, type RefusalCode } from '../core/refusal.ts';
+import { isUnavailable } from '../database/availability.ts';
+import { RETRY_AFTER } from './limits.ts';
+import type { Log } from './log.ts';
+import type { App } from './services.ts';
+
+/** What every answer that is no success says. */
+interface ErrorBody {
+  error: { code: string; message: string };
+}
+
+/** The refusal that an error of the domain means to a client; what is missing here is a fault of the server. */
+const DOMAIN: Partial<Record<StatusName, RefusalCode>> = {
+  usage: 'invalid_request',
+  notFound: 'not_found',
+  conflict: 'conflict',
+  unreachable: 'unavailable',
+  locked: 'unavailable',
+};
+
+/** Statuses that fastify gives to a request that it cannot take. */
+const TRANSPORT: Record<number, RefusalCode> = { 413: 'too_large', 415: 'unsupported_media_type' };
+
+/** A disk that takes nothing more: what belongs to it cannot be done now. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/** The refusal that an error means, or undefined where it is a fault of the server. */
+export function refusalFor(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (error instanceof KeyTrusteeError) {
+    const code = DOMAIN[error.code];
+    return code === undefined ? undefined : new Refusal(code);
+  }
+  const { statusCode, validation, message } = error as FastifyError;
+  if (validation !== undefined) return new Refusal('invalid_request', message);
+  if (isUnavailable(error) || FULL.has(errorCode(error) ?? '')) return new Refusal('unavailable');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Refusal(TRANSPORT[statusCode] ?? 'invalid_request');
+  return undefined;
+}
+
+function send(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  const body: ErrorBody = { error: { code, message } };
+  return reply.code(status).type('application/json; charset=utf-8').send(body);
+}
+
+/** Answers with a refusal. */
+function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  if (refusal.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER);
+  return send(reply, refusal.status, refusal.code, refusal.message);
+}
+
+/** How often the same trouble is told; milliseconds. A database that is down fails thousands of requests. */
+const TROUBLE_PAUSE = 5000;
+
+function createTroubleLog(log: Log) {
+  let next = 0;
+  let untold = 0;
+  return (error: unknown, request: FastifyRequest) => {
+    untold++;
+    if (Date.now() < next) return;
+    next = Date.now() + TROUBLE_PAUSE;
+    log.warn(
+      { err: error, route: request.routeOptions.url, requests: untold },
+      'requests cannot be answered now',
+    );
+    untold = 0;
+  };
+}
+
+/** Has every error answered in one form, which tells nothing of the inside; what nobody foresaw is logged with its stack. */
+export function useAnswers(app: App, log: Log): void {
+  const tellTrouble = createTroubleLog(log);
+  app.setErrorHandler(async (error, request, reply) => {
+    const refusal = refusalFor(error);
+    if (refusal === undefined) {
+      log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
+      return send(reply, 500, 'internal', 'the server made a mistake, which its log tells of');
+    }
+    if (refusal.code === 'unavailable' && !request.raw.destroyed) tellTrouble(error, request);
+    const guessed = refusal.code === 'unauthenticated' && request.headers.authorization !== undefined;
+    const limited = guessed ? await app.limitAddress(request, reply) : undefined;
+    return sendRefusal(reply, limited ?? refusal);
+  });
+  app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not_found')));
+}
+
+/** The answers to what is no request that could be routed: Node's parser refused it, or it did not come in time. */
+const UNPARSED: Record<string, [status: string, code: string, message: string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'timeout', 'the request did not come in time'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'too_large', 'the headers are too large'],
+};
+
+/** The bytes with which a request that cannot be parsed is answered. */
+export function rawAnswer(error: Error): string {
+  const invalid = ['400 Bad Request', 'invalid_request', REFUSALS.invalid_request[1]] as const;
+  const [status, code, message] = UNPARSED[errorCode(error) ?? ''] ?? invalid;
+  const body = JSON.stringify({ error: { code, message } } satisfies ErrorBody);
+  const headers = [
+    `HTTP/1.1 ${status}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return `${headers.join('\r\n')}\r\n\r\n${body}`;
+}

@@ -1,0 +1,131 @@
+import type { Configuration, Settings } from '../core/configuration.ts';
+import { errorCode, explain, failure } from '../core/errors.ts';
+import type { AuditEvent, Trail } from '../core/trail.ts';
+import { clusterAt } from '../database/cluster.ts';
+import { openPool } from '../database/pool.ts';
+import { createApp } from './app.ts';
+import type { Log } from './log.ts';
+import { reloadSettings } from './reload.ts';
+import type { App, Services } from './services.ts';
+import { openTls } from './tls.ts';
+
+/** Connections to PostgreSQL of one process. */
+const POOL_SIZE = 10;
+
+/** How long what is in flight may take when the server stops; milliseconds. */
+export const STOP_LIMIT = 30_000;
+
+/** The audit trail of one process of the server. */
+export interface ServerTrail extends Trail {
+  /** Rejects where nothing can be written. */
+  check?(): Promise<void>;
+  close?(): Promise<void>;
+}
+
+/** What a process of the server needs to listen. */
+export interface ListenRequest {
+  settings: Settings;
+  port: number;
+  worker: number;
+  log: Log;
+  openTrail(worker: number): Promise<ServerTrail>;
+  secret: Buffer;
+  spend: Services['spend'];
+}
+
+/** A process of the server that listens. */
+export interface Listener {
+  address: string;
+  /** Reads the settings and the certificate again; where they are not good, the old ones stay and it rejects. */
+  reload(): Promise<void>;
+  /** Finishes what is in flight and lets go of everything. */
+  close(): Promise<void>;
+}
+
+function explainListen(error: unknown, port: number, host: string): unknown {
+  const where = `port ${port} on ${host}`;
+  switch (errorCode(error)) {
+    case 'EADDRINUSE':
+      return failure(
+        'conflict',
+        `${where} is in use`,
+        `ss -ltnp 'sport = :${port}' shows by what; or set PORT in keytrustee.conf`,
+      );
+    case 'EACCES':
+      return failure(
+        'permission',
+        `${where} may not be opened by this account`,
+        'set PORT to 1024 or more; or give the service CAP_NET_BIND_SERVICE',
+      );
+    case 'EADDRNOTAVAIL':
+      return failure(
+        'failed',
+        `${host} is no address of this host`,
+        'correct LISTEN_ADDRESS in keytrustee.conf',
+      );
+    default:
+      return error;
+  }
+}
+
+async function listen(app: App, port: number, { LISTEN_ADDRESS }: Configuration): Promise<string> {
+  const host = LISTEN_ADDRESS ?? '::';
+  try {
+    return await app.listen({ port, host });
+  } catch (error) {
+    // A host without IPv6 has no `::`.
+    if (LISTEN_ADDRESS !== undefined || errorCode(error) !== 'EAFNOSUPPORT')
+      throw explainListen(error, port, host);
+    return await app.listen({ port, host: '0.0.0.0' });
+  }
+}
+
+/** Notes in the audit trail what became of the server itself. */
+function serverEvent(services: Services, event: string, error?: unknown): AuditEvent {
+  return {
+    ...{ event, who: `account:${services.settings.account.name}`, from: 'local' },
+    what: { worker: services.worker },
+    ...(error === undefined ? { outcome: 'done' } : { outcome: 'failed', reason: explain(error).message }),
+  };
+}
+
+async function closeAll(app: App, services: Services, trail: ServerTrail): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), STOP_LIMIT);
+  await app.close();
+  clearTimeout(timer);
+  await trail.change(serverEvent(services, 'server.stop'));
+  await trail.close?.();
+  await services.pool.end();
+}
+
+/** Opens everything that one process of the server needs, and listens. */
+export async function openListener(request: ListenRequest): Promise<Listener> {
+  const { settings, port, worker, log, openTrail, secret, spend } = request;
+  const { configuration } = settings;
+  const { options } = await openTls(configuration);
+  const trail = await openTrail(worker);
+  const pool = await openPool(clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), POOL_SIZE);
+  const services: Services = { settings, pool, trail, log, worker, secret, spend };
+  const app = await createApp(services, options);
+  try {
+    const address = await listen(app, port, configuration);
+    await trail.change(serverEvent(services, 'server.start'));
+    return {
+      address,
+      reload: () =>
+        reloadSettings(app, services).then(
+          () => trail.change(serverEvent(services, 'server.reload')),
+          async (error: unknown) => {
+            await trail.change(serverEvent(services, 'server.reload', error));
+            throw error;
+          },
+        ),
+      close: () => closeAll(app, services, trail),
+    };
+  } catch (error) {
+    await app.close();
+    await trail.close?.();
+    await pool.end();
+    throw error;
+  }
+}

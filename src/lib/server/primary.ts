@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { failure } from '../core/errors.ts';
+import { type Crew, startCrew, type WorkerFailure } from '../core/workers.ts';
+import { STOP_LIMIT } from './listener.ts';
+import type { Log } from './log.ts';
+import type { Running, ServeRequest } from './running.ts';
+import { createSpent } from './spent.ts';
+
+/** What a worker is told when it starts. */
+export interface Greeting {
+  worker: number;
+  /** 32 bytes, base64. */
+  secret: string;
+}
+
+/** A challenge that a worker wants to take out of use. */
+export interface Spending {
+  challenge: string;
+  expires: number;
+}
+
+/** A worker that has not stopped by itself is killed this much later than what is in flight there; milliseconds. */
+const GRACE = 5000;
+
+async function reloadAll(crew: Crew): Promise<void> {
+  const asked = crew.members().map(({ ask }) => ask<WorkerFailure | undefined>('reload'));
+  const failed = (await Promise.all(asked)).find((answer) => answer !== undefined);
+  if (failed !== undefined) throw failure(failed.code, failed.message, failed.hint);
+}
+
+/** Runs the server in several processes; this one serves nobody itself. */
+export async function openCrew({ workers, settings }: ServeRequest, log: Log): Promise<Running> {
+  const secret = randomBytes(32).toString('base64');
+  const spent = createSpent();
+  const addresses = new Set<string>();
+  const crew = startCrew({
+    count: workers,
+    answers: (worker) => ({
+      hello: (): Greeting => ({ worker, secret }),
+      spend: ({ challenge, expires }: Spending) => spent(challenge, expires),
+      listening: (address: string) => void addresses.add(address),
+    }),
+    lost: (worker, how, delay) => log.error({ worker, how, delay }, 'a worker ended, and is started again'),
+  });
+  try {
+    await crew.ready;
+  } catch (error) {
+    await crew.stop(0);
+    throw error;
+  }
+  log.info({ workers, confdir: settings.confdir }, 'workers are ready');
+  return {
+    addresses: [...addresses],
+    reload: () => reloadAll(crew),
+    stop: () => crew.stop(STOP_LIMIT + GRACE),
+  };
+}

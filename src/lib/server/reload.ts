@@ -1,0 +1,33 @@
+import { type Configuration, readConfiguration } from '../core/configuration.ts';
+import { failure } from '../core/errors.ts';
+import type { App, Services } from './services.ts';
+import { openTls } from './tls.ts';
+
+/** What is read once, when the server starts. */
+const AT_START = [
+  ...['PORT', 'LISTEN_ADDRESS', 'WORKERS', 'METRICS_PORT'],
+  ...['PG_ROOTDIR', 'DB_PORT', 'AUDIT_DIR', 'LOCAL_FINGERPRINT'],
+] as const satisfies (keyof Configuration)[];
+
+/**
+ * Reads keytrustee.conf, certificate and key again, and takes them over without touching a connection. All of it is
+ * checked before anything is exchanged.
+ */
+export async function reloadSettings(app: App, services: Services): Promise<void> {
+  const { settings, log } = services;
+  const configuration = await readConfiguration(settings.confdir);
+  const presented = await openTls(configuration);
+  const expired = presented.warnings.find((warning) =>
+    /^SSL_CERTIFICATE (?:expired|is valid only)/.test(warning),
+  );
+  if (expired !== undefined)
+    throw failure('untrusted', expired, 'the certificate that was there stays in use');
+  app.server.setSecureContext(presented.options);
+  services.settings = { ...settings, configuration };
+  if (services.worker !== 1) return;
+  for (const name of AT_START) {
+    if (configuration[name] !== settings.configuration[name])
+      log.warn(`${name} was changed, and is taken over when the server starts again`);
+  }
+  for (const warning of presented.warnings) log.warn(warning);
+}

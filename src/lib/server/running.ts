@@ -1,0 +1,20 @@
+import type { Settings } from '../core/configuration.ts';
+import type { ServerTrail } from './listener.ts';
+import type { LogLevel } from './log.ts';
+
+/** How the server is to run. */
+export interface ServeRequest {
+  settings: Settings;
+  port: number;
+  workers: number;
+  level: LogLevel;
+  /** Opens the audit trail of one of the server's processes. */
+  openTrail(worker: number): Promise<ServerTrail>;
+}
+
+/** A server that runs, in this process or in workers of it. */
+export interface Running {
+  addresses: string[];
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+}
