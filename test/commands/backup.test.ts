@@ -19,7 +19,15 @@ const NAME = /^kts_bak_kts01_example_com_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?:-\d)?\
 const DATED = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - keytrustee\.server\.backup`;
 
 /** The files of a dump, in the order in which its script reads them. */
-const TABLES = ['client', 'contact', 'contact_invitation', 'deposit', 'organization', 'schema_migration'];
+const TABLES = [
+  'client',
+  'client_approval',
+  'contact',
+  'contact_invitation',
+  'deposit',
+  'organization',
+  'schema_migration',
+];
 const DUMP = ['tables.sql', ...TABLES.map((name) => `${name}.copy`), 'constraints.sql'];
 
 async function attempt(server: TestServer, args: string[]) {

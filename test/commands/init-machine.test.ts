@@ -37,6 +37,7 @@ ktbackup --cleartext --quiet 2>/dev/null | sed 's/_[0-9]\\{4\\}-.*/_…/'
     'keytrustee:keytrustee 700 /var/lib/keytrustee/db',
     dropped,
     'applied migration 0001-initial',
+    'applied migration 0002-server',
     'PostgreSQL runs on port 11381',
     '        "name": "disaster-recov",',
     '/var/lib/keytrustee/kts_bak_kts01_example_com_…',

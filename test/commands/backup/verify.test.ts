@@ -72,7 +72,7 @@ test('a good set: a line for each check, a verdict, and status 0', async () => {
     `manifest    ok \\(number 2 of ${time}, signed by the server that it names\\)`,
     `origin      ok \\(${server.fingerprint} of kts01.example.com\\)`,
     'members     ok \\(\\d+, each once, with its size, mode, owner and digest\\)',
-    'dump        ok \\(complete: 0 client, 1 contact, 0 contact_invitation, 0 deposit, 1 organization, 1 schema_migration\\)',
+    'dump        ok \\(complete: 0 client, 0 client_approval, 1 contact, 0 contact_invitation, 0 deposit, 1 organization, 2 schema_migration\\)',
     'The set is whole, and your server made it.',
   ];
   expect(shown.stdout).toMatch(new RegExp(`^${lines.join('\n')}\n$`));

@@ -5,6 +5,25 @@ import { expect, test } from 'vitest';
 import { refusal, said } from '../../support/refusal.ts';
 import { type TestServer, temporaryDirectory, testServer } from '../../support/sandbox.ts';
 
+/** What a file need not say. */
+const DEFAULTS = {
+  PORT: 11_371,
+  SSL_MIN_VERSION: 'tlsv1.2',
+  SSL_CIPHERS: '',
+  WORKERS: 1,
+  METRICS_PORT: 11_372,
+  SESSION_SECONDS: 900,
+  DEPOSIT_RECOVERY_DAYS: 30,
+  RATE_LIMIT_ADDRESS: 120,
+  RATE_LIMIT_CLIENT: 6000,
+  AUDIT_FILE_MEGABYTES: 64,
+  MAIL_TRANSPORT: 'sendmail',
+  SENDMAIL: '/usr/sbin/sendmail',
+  SMTP_HOST: 'localhost',
+  SMTP_PORT: 25,
+  SMTP_TLS: 'opportunistic',
+};
+
 async function configuration({ confdir }: TestServer): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(join(confdir, 'keytrustee.conf'), 'utf8')) as Record<string, unknown>;
 }
@@ -17,20 +36,15 @@ test('show prints every setting, also those that the file leaves to their defaul
     JSON.stringify({ ...written, MAIL_HOST: 'localhost' }),
   );
   const shown = said(await server.ktadmin(['config', 'show']));
-  const width = 'SSL_PRIVATE_KEY'.length + 2;
-  const line = (name: string, value: unknown) =>
-    `${name.padEnd(Math.max(width, 'LOCAL_FINGERPRINT'.length + 2))}${String(value)}`;
+  const all = { ...written, ...DEFAULTS, MAIL_HOST: 'localhost' };
+  const width = Math.max(...Object.keys(all).map((name) => name.length)) + 2;
+  const line = (name: string, value: unknown) => `${name.padEnd(width)}${String(value)}`.trimEnd();
   expect(shown).toMatchObject({ status: 0, stderr: '' });
   expect(shown.stdout.trimEnd().split('\n').toSorted()).toEqual(
-    [
-      line('setting', 'value'),
-      ...Object.entries({ ...written, PORT: 11371, MAIL_HOST: 'localhost' }).map(([name, value]) =>
-        line(name, value),
-      ),
-    ].toSorted(),
+    [line('setting', 'value'), ...Object.entries(all).map(([name, value]) => line(name, value))].toSorted(),
   );
   const asJson = await server.ktadmin(['config', 'show', '--json']);
-  expect(JSON.parse(asJson.stdout)).toEqual({ ...written, PORT: 11371, MAIL_HOST: 'localhost' });
+  expect(JSON.parse(asJson.stdout)).toEqual(all);
 });
 
 test('show --origin says which values stand in the file', async () => {
@@ -40,8 +54,10 @@ test('show --origin says which values stand in the file', async () => {
   const asJson = await server.ktadmin(['config', 'show', '--origin', '--json']);
   const inFile = Object.entries(written).map(([name, value]) => [name, { value, origin: 'file' }]);
   expect(JSON.parse(asJson.stdout)).toEqual({
+    ...Object.fromEntries(
+      Object.entries(DEFAULTS).map(([name, value]) => [name, { value, origin: 'default' }]),
+    ),
     ...(Object.fromEntries(inFile) as object),
-    PORT: { value: 11371, origin: 'default' },
   });
   const asText = await server.ktadmin(['config', 'show', '--origin']);
   expect(asText.stdout).toMatch(/^setting +value +origin$/m);

@@ -290,8 +290,8 @@ test('starts side by side agree on one server, and one of them applies the migra
     return JSON.parse(stdout) as { started: boolean; migrations: string[] };
   });
   expect(results.filter(({ started }) => started)).toHaveLength(1);
-  expect(results.flatMap(({ migrations }) => migrations)).toEqual(['0001-initial']);
-  expect(await server.query('select count(*) from schema_migration')).toBe('1');
+  expect(results.flatMap(({ migrations }) => migrations)).toEqual(['0001-initial', '0002-server']);
+  expect(await server.query('select count(*) from schema_migration')).toBe('2');
   const servers = (await processesAt(server.pgRootdir)).filter((line) => / -D /.test(line));
   expect(servers).toHaveLength(1);
 });
@@ -301,7 +301,7 @@ test('a database that was dropped is made anew', async () => {
   const drop = ['db', 'psql', '--', '-X', '-d', 'postgres', '-c', 'drop database keytrustee'];
   expect(await server.ktadmin(drop)).toMatchObject({ status: 0 });
   expect(withoutDrop((await server.ktadmin(['db', 'start'])).stderr)).toBe(
-    `applied migration 0001-initial\nPostgreSQL was running already on port ${server.port}\n`,
+    `applied migration 0001-initial\napplied migration 0002-server\nPostgreSQL was running already on port ${server.port}\n`,
   );
 });
 
