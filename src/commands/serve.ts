@@ -1,3 +1,4 @@
+import { openServerTrail } from '../lib/audit/settings.ts';
 import { serve } from '../lib/server/serve.ts';
 import { command, option } from '../lib/terminal/command.ts';
 import { integer, port } from '../lib/terminal/values.ts';
@@ -11,13 +12,12 @@ export default command({
   examples: ['ktadmin serve', 'keytrustee-server --workers 4'],
   async run(values, { settings, globals }) {
     const { PORT, WORKERS } = settings.configuration;
-    const trail = { change: async () => undefined, note: async () => undefined };
     await serve({
       settings,
       port: values.port ?? PORT,
       workers: values.workers ?? WORKERS,
       level: globals.verbose ? 'debug' : globals.quiet ? 'warn' : 'info',
-      openTrail: async () => trail,
+      openTrail: (worker) => openServerTrail(settings, worker),
     });
   },
 });

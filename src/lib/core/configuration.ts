@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import type { Account } from './account.ts';
 import { confdirFiles } from './config.ts';
@@ -21,6 +22,11 @@ export interface Settings {
   confdir: string;
   account: Account;
   configuration: Configuration;
+}
+
+/** Where the audit trail lies: beside the configuration, so that a restore does not put it back with it. */
+export function auditDirectory(confdir: string, { AUDIT_DIR }: Pick<Configuration, 'AUDIT_DIR'>): string {
+  return AUDIT_DIR ?? join(dirname(confdir), 'audit');
 }
 
 interface Issue {

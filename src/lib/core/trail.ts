@@ -24,5 +24,15 @@ export interface Trail {
   note(event: AuditEvent): Promise<void>;
 }
 
+/** A trail that is open: nobody else writes to it until it is closed. */
+export interface OpenTrail extends Trail {
+  /** Rejects where nothing could be recorded now, with the reason: for readiness. */
+  check(): Promise<void>;
+  /** At a reload: goes over to a new file where the old one was removed or changed, and records what is missing. */
+  reopen(): Promise<void>;
+  /** Writes what waits, brings it to the disk and lets go. */
+  close(): Promise<void>;
+}
+
 /** Who causes what is done, for the audit trail: the two fields of every event. */
 export type Actor = Pick<AuditEvent, 'who' | 'from'>;

@@ -1,6 +1,6 @@
 import type { Configuration, Settings } from '../core/configuration.ts';
 import { errorCode, explain, failure } from '../core/errors.ts';
-import type { AuditEvent, Trail } from '../core/trail.ts';
+import type { AuditEvent, OpenTrail } from '../core/trail.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { openPool } from '../database/pool.ts';
 import { createApp } from './app.ts';
@@ -15,20 +15,13 @@ const POOL_SIZE = 10;
 /** How long what is in flight may take when the server stops; milliseconds. */
 export const STOP_LIMIT = 30_000;
 
-/** The audit trail of one process of the server. */
-export interface ServerTrail extends Trail {
-  /** Rejects where nothing can be written. */
-  check?(): Promise<void>;
-  close?(): Promise<void>;
-}
-
 /** What a process of the server needs to listen. */
 export interface ListenRequest {
   settings: Settings;
   port: number;
   worker: number;
   log: Log;
-  openTrail(worker: number): Promise<ServerTrail>;
+  openTrail(worker: number): Promise<OpenTrail>;
   secret: Buffer;
   spend: Services['spend'];
 }
@@ -89,13 +82,16 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
-async function closeAll(app: App, services: Services, trail: ServerTrail): Promise<void> {
+async function closeAll(app: App, services: Services, trail: OpenTrail): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), STOP_LIMIT);
   await app.close();
   clearTimeout(timer);
-  await trail.change(serverEvent(services, 'server.stop'));
-  await trail.close?.();
-  await services.pool.end();
+  try {
+    await trail.change(serverEvent(services, 'server.stop'));
+  } finally {
+    await trail.close();
+    await services.pool.end();
+  }
 }
 
 /** Opens everything that one process of the server needs, and listens. */
@@ -113,18 +109,22 @@ export async function openListener(request: ListenRequest): Promise<Listener> {
     return {
       address,
       reload: () =>
-        reloadSettings(app, services).then(
-          () => trail.change(serverEvent(services, 'server.reload')),
-          async (error: unknown) => {
-            await trail.change(serverEvent(services, 'server.reload', error));
-            throw error;
-          },
-        ),
+        // Where a file of the trail was removed or changed, the next line begins a new one.
+        trail
+          .reopen()
+          .then(() => reloadSettings(app, services))
+          .then(
+            () => trail.change(serverEvent(services, 'server.reload')),
+            async (error: unknown) => {
+              await trail.change(serverEvent(services, 'server.reload', error));
+              throw error;
+            },
+          ),
       close: () => closeAll(app, services, trail),
     };
   } catch (error) {
     await app.close();
-    await trail.close?.();
+    await trail.close();
     await pool.end();
     throw error;
   }

@@ -1,5 +1,5 @@
 import type { Settings } from '../core/configuration.ts';
-import type { ServerTrail } from './listener.ts';
+import type { OpenTrail } from '../core/trail.ts';
 import type { LogLevel } from './log.ts';
 
 /** How the server is to run. */
@@ -9,7 +9,7 @@ export interface ServeRequest {
   workers: number;
   level: LogLevel;
   /** Opens the audit trail of one of the server's processes. */
-  openTrail(worker: number): Promise<ServerTrail>;
+  openTrail(worker: number): Promise<OpenTrail>;
 }
 
 /** A server that runs, in this process or in workers of it. */
