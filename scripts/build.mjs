@@ -23,6 +23,9 @@ function commit() {
   }
 }
 
+/** The thread's program is one text, which the main program reads before it drops privileges and cannot read it anymore. */
+const KEY_WORKER = 'ktadmin:key-worker';
+
 /** Packages that src/lib/core/lazy.ts imports late become files of their own, `lib/pg.js`; they are collected here. */
 const libraries = {};
 const lateLibraries = (here) => ({
@@ -30,6 +33,7 @@ const lateLibraries = (here) => ({
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
       if (kind !== 'dynamic-import' || pluginData === 'found') return undefined;
+      if (path === KEY_WORKER) return { path: `${here}lib/key-worker.js`, external: true };
       const name = path.replace(/^@/, '').replaceAll('/', '-');
       libraries[name] = (await build.resolve(path, { kind, resolveDir, pluginData: 'found' })).path;
       return { path: `${here}lib/${name}.js`, external: true };
@@ -105,6 +109,15 @@ await build({
   outdir: join(next, 'lib'),
   minifyIdentifiers: true,
 });
+const worker = await build({
+  ...shared,
+  entryPoints: ['src/lib/gpg/key-worker.ts'],
+  banner: { js: "const __url='file:///';" },
+  write: false,
+  minifyIdentifiers: true,
+});
+const source = JSON.stringify(worker.outputFiles[0].text);
+writeFileSync(join(next, 'lib/key-worker.js'), `exports.source = ${source};\n`);
 writeFileSync(join(next, 'package.json'), '{ "type": "commonjs" }\n');
 await renderManuals(join(next, 'man'));
 // A program that is running meanwhile finds the old build or the new one, never half of it.

@@ -4,6 +4,11 @@ declare module '*.sql' {
   export default text;
 }
 
+/** The program of the thread that looks at keys, src/lib/gpg/key-worker.ts, as one text; made when the program is built. */
+declare module 'ktadmin:key-worker' {
+  export const source: string;
+}
+
 /** Set when the program is built. */
 declare const __VERSION__: string;
 declare const __COMMIT__: string;

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { beforeAll, onTestFinished } from 'vitest';
 import { baseEnvironment, freePort, type TestServer, until, world } from './sandbox.ts';
 
 /** A server that runs: `ktadmin serve` on a port of its own. */
@@ -24,9 +24,6 @@ export interface ServeOptions {
   /** Where it is ended: after the test, unless the file shares it. */
   atEnd?: (cleanUp: () => Promise<void>) => void;
 }
-
-/** Ends a server with the file, for one that its tests share. */
-export const withFile: ServeOptions['atEnd'] = (cleanUp) => afterAll(cleanUp);
 
 /** Starts `ktadmin serve` and waits until it listens. */
 export async function serving(server: TestServer, options: ServeOptions = {}): Promise<Serving> {
@@ -55,6 +52,23 @@ export async function serving(server: TestServer, options: ServeOptions = {}): P
     kill: (signal) => void child.kill(signal),
     ended,
   };
+}
+
+/** One running server for all tests of a file, to be called at its top; it may be used once the tests run. */
+export function sharedServing(
+  server: TestServer,
+  prepare: () => Promise<void> = async () => undefined,
+): Serving {
+  const running = {} as Serving;
+  beforeAll(async () => {
+    const cleanUps: (() => Promise<void>)[] = [];
+    await prepare();
+    Object.assign(running, await serving(server, { atEnd: (cleanUp) => cleanUps.push(cleanUp) }));
+    return async () => {
+      for (const cleanUp of cleanUps) await cleanUp();
+    };
+  });
+  return running;
 }
 
 /** An answer over HTTPS. */

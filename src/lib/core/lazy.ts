@@ -21,6 +21,7 @@ const loaders = {
   helmet: () => import('@fastify/helmet').then(unwrap),
   jobTables: () => import('graphile-worker/dist/generated/sql.js'),
   inquirer: () => import('@inquirer/prompts'),
+  keyWorker: () => import('ktadmin:key-worker'),
   mimeNode: () => import('nodemailer/lib/mime-node').then(unwrap),
   migrate: () => import('node-pg-migrate'),
   multipart: () => import('@fastify/multipart').then(unwrap),

@@ -4,7 +4,8 @@ import { REFUSALS, Refusal, type RefusalCode } from '../core/refusal.ts';
 import { isUnavailable } from '../database/availability.ts';
 import { RETRY_AFTER } from './limits.ts';
 import type { Log } from './log.ts';
-import type { App } from './services.ts';
+import { noteRefusal } from './refusals.ts';
+import type { App, Services } from './services.ts';
 
 /** What every answer that is no success says. */
 interface ErrorBody {
@@ -71,10 +72,15 @@ function createTroubleLog(log: Log) {
 }
 
 /** Has every error answered in one form, which tells nothing of the inside; what nobody foresaw is logged with its stack. */
-export function useAnswers(app: App, log: Log): void {
+export function useAnswers(app: App, services: Services): void {
+  const { log } = services;
   const tellTrouble = createTroubleLog(log);
   app.setErrorHandler(async (error, request, reply) => {
-    const refusal = refusalFor(error);
+    let refusal = refusalFor(error);
+    // What cannot be written into the audit trail is not told either.
+    await noteRefusal(services, request, refusal?.code ?? 'internal').catch(() => {
+      refusal = new Refusal('unavailable');
+    });
     if (refusal === undefined) {
       log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
       return send(reply, 500, 'internal', 'the server made a mistake, which its log tells of');

@@ -3,14 +3,16 @@ import type { SecureContextOptions } from 'node:tls';
 import type { FastifyBaseLogger } from 'fastify';
 import { load } from '../core/lazy.ts';
 import { rawAnswer, useAnswers } from './answers.ts';
+import { useSessions } from './authenticate.ts';
 import { useHeaders } from './headers.ts';
 import { LIMITS, type Limits, useRateLimits, useShedding } from './limits.ts';
 import type { Log } from './log.ts';
 import { fingerprintRoutes } from './routes/fingerprint.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 import type { App, Routes, Services } from './services.ts';
 
 /** Every group of routes. */
-const ROUTES: Routes[] = [fingerprintRoutes];
+const ROUTES: Routes[] = [fingerprintRoutes, sessionRoutes];
 
 function answerUnparsed(error: Error, socket: Socket): void {
   if (socket.destroyed || !socket.writable) return;
@@ -75,12 +77,13 @@ export async function createApp(
 ): Promise<App> {
   const { log } = services;
   const app = await createFastify(tls, log, limits);
-  useAnswers(app, log);
+  useAnswers(app, services);
   useRequestLog(app, log);
   useFarewell(app);
   await useHeaders(app);
   await useShedding(app, services, limits);
   await useRateLimits(app, services);
+  useSessions(app, services);
   for (const routes of ROUTES) await routes(app, services);
   return app;
 }

@@ -78,7 +78,8 @@ export async function useRateLimits(app: App, services: Services): Promise<void>
   });
   app.addHook('onRequest', (request, reply, done) => {
     // A session is counted by its client once it was checked, and by its address when it is not good.
-    if (request.headers.authorization !== undefined) return done();
+    if (request.routeOptions.config?.session === true && request.headers.authorization !== undefined)
+      return done();
     app.limitAddress(request, reply).then(done, done);
   });
 }

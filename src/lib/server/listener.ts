@@ -3,6 +3,7 @@ import { errorCode, explain, failure } from '../core/errors.ts';
 import type { AuditEvent, OpenTrail } from '../core/trail.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { openPool } from '../database/pool.ts';
+import { keyThread } from '../gpg/key-thread.ts';
 import { createApp } from './app.ts';
 import type { Log } from './log.ts';
 import { reloadSettings } from './reload.ts';
@@ -90,6 +91,7 @@ async function closeAll(app: App, services: Services, trail: OpenTrail): Promise
     await trail.change(serverEvent(services, 'server.stop'));
   } finally {
     await trail.close();
+    await services.keys.close();
     await services.pool.end();
   }
 }
@@ -101,7 +103,7 @@ export async function openListener(request: ListenRequest): Promise<Listener> {
   const { options } = await openTls(configuration);
   const trail = await openTrail(worker);
   const pool = await openPool(clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), POOL_SIZE);
-  const services: Services = { settings, pool, trail, log, worker, secret, spend };
+  const services: Services = { settings, pool, trail, keys: keyThread(), log, worker, secret, spend };
   const app = await createApp(services, options);
   try {
     const address = await listen(app, port, configuration);

@@ -8,6 +8,7 @@ import type {
 import type { Settings } from '../core/configuration.ts';
 import type { Trail } from '../core/trail.ts';
 import type { DatabasePool } from '../database/pool.ts';
+import type { KeyThread } from '../gpg/key-thread.ts';
 import type { Log } from './log.ts';
 
 /** The HTTPS application. */
@@ -23,6 +24,8 @@ export interface Services {
   settings: Settings;
   pool: DatabasePool;
   trail: Trail;
+  /** Looks at keys and signatures of strangers. */
+  keys: KeyThread;
   /** Where the server tells of itself; never of a URL, a header or a body. */
   log: Log;
   /** Which of the server's processes this is, from 1. What only one of them does, the first does. */
