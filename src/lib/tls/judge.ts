@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { TlsPair } from './pair.ts';
 
 const DAY = 86_400_000;
@@ -41,7 +42,8 @@ export function judgePair(pair: TlsPair, host: string): string[] {
   const [own] = pair.chain;
   if (own === undefined) return [];
   const left = daysLeft(own);
-  const isName = own.checkHost(host) !== undefined || own.checkIP(host) !== undefined;
+  // Asked for an address that is none, the check would throw.
+  const isName = (isIP(host) === 0 ? own.checkHost(host) : own.checkIP(host)) !== undefined;
   return [
     ...findGap(pair),
     ...(isName ? [] : [`SSL_CERTIFICATE is not for ${host}, which EXTERNAL_ADDRESS names`]),
