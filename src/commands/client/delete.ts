@@ -1,10 +1,10 @@
 import { bareCommand } from '../../lib/terminal/command.ts';
-import { home, withClient } from '../../lib/terminal/machine.ts';
+import { reach, withClient } from '../../lib/terminal/machine.ts';
 
 /** `client delete`: deletes a deposit. */
 export default bareCommand({
   words: '<name>',
-  options: { home },
+  options: reach,
   examples: ['keytrustee delete disk-key'],
   async run(values, { terminal, args }) {
     const name = args[0] ?? '';

@@ -1,6 +1,6 @@
 import { bareCommand, option } from '../../lib/terminal/command.ts';
 import { writeContent } from '../../lib/terminal/content.ts';
-import { home, withClient } from '../../lib/terminal/machine.ts';
+import { reach, withClient } from '../../lib/terminal/machine.ts';
 import { path } from '../../lib/terminal/values.ts';
 
 /** `client get`: fetches a deposit, decrypts and verifies it. */
@@ -12,7 +12,7 @@ export default bareCommand({
       'write it into a file, mode 0600, instead of standard output',
       path,
     ),
-    home,
+    ...reach,
   },
   examples: ['keytrustee get disk-key', 'keytrustee get disk-key -o /run/disk.key'],
   async run({ output, ...values }, { globals, terminal, args }) {

@@ -1,10 +1,10 @@
 import { bareCommand, flag } from '../../lib/terminal/command.ts';
-import { home, withClient } from '../../lib/terminal/machine.ts';
+import { reach, withClient } from '../../lib/terminal/machine.ts';
 import { table } from '../../lib/terminal/table.ts';
 
 /** `client list`: what this client keeps on the server. */
 export default bareCommand({
-  options: { deleted: flag('--deleted', 'what was deleted and can be recovered'), home },
+  options: { deleted: flag('--deleted', 'what was deleted and can be recovered'), ...reach },
   examples: ['keytrustee list', 'keytrustee list --deleted --json'],
   run: ({ deleted, ...values }, { terminal }) =>
     withClient(values, terminal, (client) => client.list({ deleted })),

@@ -1,6 +1,6 @@
 import { bareCommand, option } from '../../lib/terminal/command.ts';
 import { readContent } from '../../lib/terminal/content.ts';
-import { home, withClient } from '../../lib/terminal/machine.ts';
+import { reach, withClient } from '../../lib/terminal/machine.ts';
 import { duration, integer } from '../../lib/terminal/values.ts';
 
 /** `client put`: encrypts a file and stores it on the server. */
@@ -10,7 +10,7 @@ export default bareCommand({
     handle: option('--handle <handle>', 'a name for it, to fetch it by'),
     ttl: option('--ttl <time>', 'how long the server keeps it: seconds, or 15m, 12h, 30d', duration),
     retrievals: option('--retrievals <n>', 'how often it can be fetched', integer(1, 2_147_483_647)),
-    home,
+    ...reach,
   },
   examples: [
     'keytrustee put --handle disk-key /etc/keys/disk.key',

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { registerClient } from '../../lib/client/client.ts';
 import { failure } from '../../lib/core/errors.ts';
 import { bareCommand, flag, option } from '../../lib/terminal/command.ts';
-import { home, placeOf } from '../../lib/terminal/machine.ts';
+import { reach, reachOf } from '../../lib/terminal/machine.ts';
 import { askSecret } from '../../lib/terminal/prompts.ts';
 import { readSecret } from '../../lib/terminal/secret.ts';
 import type { Terminal } from '../../lib/terminal/terminal.ts';
@@ -35,7 +35,7 @@ export default bareCommand({
     clientname: option('--clientname <name>', 'the same, as navencrypt has it').hidden(),
     caFile: option('--ca-file <file>', 'PEM certificates that vouch for the server; they are kept', path),
     skipSslCheck: flag('--skip-ssl-check', 'believe whoever answers; for trials only'),
-    home,
+    ...reach,
   },
   examples: [
     'keytrustee register --server https://kts01.example.com:11371 --org disaster-recov --ca-file /etc/ssl/kts01.pem',
@@ -47,7 +47,7 @@ export default bareCommand({
     const name = values.name ?? values.clientname;
     const code = await codeOf(values, terminal);
     return registerClient({
-      ...placeOf(values, terminal),
+      ...reachOf(values, terminal),
       ...(server === undefined ? {} : { server }),
       ...(passiveServer === undefined ? {} : { passiveServer }),
       ...(org === undefined ? {} : { organization: org }),

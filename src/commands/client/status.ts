@@ -1,10 +1,10 @@
 import { STATUS } from '../../lib/core/errors.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
-import { home, withClient } from '../../lib/terminal/machine.ts';
+import { reach, withClient } from '../../lib/terminal/machine.ts';
 
 /** `client status`: what the server says of this client. */
 export default bareCommand({
-  options: { home },
+  options: reach,
   examples: ['keytrustee status --json'],
   async run(values, { terminal }) {
     const status = await withClient(values, terminal, (client) => client.status());

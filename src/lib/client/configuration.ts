@@ -2,7 +2,6 @@ import * as z from 'zod/mini';
 import { DEFAULT_PORT } from '../core/config.ts';
 import { failure } from '../core/errors.ts';
 import { writeAtomically } from '../core/files.ts';
-import { quote } from '../core/quote.ts';
 import { type ClientFiles, notRegistered, readOwn } from './home.ts';
 
 const LIMIT = 1024 * 1024;
@@ -30,7 +29,7 @@ export function checkServer(text: string): string {
   if (host !== undefined && Number(port) > 0 && Number(port) < 65_536) return `https://${host}:${port}`;
   throw failure(
     'usage',
-    `${quote(text)} is not the address of a server`,
+    'this is not the address of a server',
     'it looks like https://kts01.example.com:11371',
   );
 }

@@ -1,27 +1,37 @@
 import { type KeyTrusteeClient, openClient } from '../client/client.ts';
-import { option } from './command.ts';
+import { type OptionValues, option } from './command.ts';
 import type { Terminal } from './terminal.ts';
-import { path } from './values.ts';
+import { duration, path } from './values.ts';
 
-/** `--home`, of every `client` command. The server's `--confdir` has nothing to do with a client. */
-export const home = option(
-  '--home <dir>',
-  "the client's directory (default: $KEYTRUSTEE_HOME, else ~/.keytrustee)",
-  path,
-);
+/** What every `client` command may be given. The server's `--confdir` has nothing to do with a client. */
+export const reach = {
+  home: option(
+    '--home <dir>',
+    "the client's directory (default: $KEYTRUSTEE_HOME, else ~/.keytrustee)",
+    path,
+  ),
+  timeout: option('--timeout <time>', 'when to give up, retries included (default: 60s)', duration),
+};
 
-/** Where a client lies, as the library takes it. */
-export function placeOf(values: { home: string | undefined }, terminal: Terminal) {
-  return { ...(values.home === undefined ? {} : { home: values.home }), warn: terminal.warn };
+/** The values of `reach`. */
+export type Reach = OptionValues<typeof reach>;
+
+/** Where a client lies and how long it tries, as the library takes it. */
+export function reachOf({ home, timeout }: Reach, terminal: Terminal) {
+  return {
+    ...(home === undefined ? {} : { home }),
+    ...(timeout === undefined ? {} : { timeout: timeout * 1000 }),
+    warn: terminal.warn,
+  };
 }
 
 /** Opens the registered client of this machine, and closes its connections afterwards. */
 export async function withClient<T>(
-  values: { home: string | undefined },
+  values: Reach,
   terminal: Terminal,
   work: (client: KeyTrusteeClient) => Promise<T>,
 ): Promise<T> {
-  const client = await openClient(placeOf(values, terminal));
+  const client = await openClient(reachOf(values, terminal));
   try {
     return await work(client);
   } finally {
