@@ -61,6 +61,14 @@ export function listenForSignals(atOnce: (status: number) => void): void {
   }
 }
 
+/** Resolves when the program is interrupted; for a service, whose work that ends well. */
+export function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    if (interruption.aborted) resolve();
+    else interruption.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 /** Throws when the program was interrupted. Called between the steps of long work. */
 export function checkInterruption(): void {
   if (interruption.aborted) throw interruption.reason;

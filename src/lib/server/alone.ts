@@ -11,5 +11,10 @@ export async function openAlone({ settings, port, openTrail }: ServeRequest, log
     ...{ settings, port, log, openTrail, worker: 1, secret: randomBytes(32) },
     spend: async (challenge, expires) => spent(challenge, expires),
   });
-  return { addresses: [listener.address], reload: listener.reload, stop: listener.close };
+  return {
+    addresses: [listener.address],
+    report: async () => [await listener.report()],
+    reload: listener.reload,
+    stop: listener.close,
+  };
 }

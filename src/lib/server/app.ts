@@ -7,12 +7,14 @@ import { useSessions } from './authenticate.ts';
 import { useHeaders } from './headers.ts';
 import { LIMITS, type Limits, useRateLimits, useShedding } from './limits.ts';
 import type { Log } from './log.ts';
+import { type Metrics, useMetrics } from './metrics.ts';
 import { fingerprintRoutes } from './routes/fingerprint.ts';
+import { healthRoutes } from './routes/health.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import type { App, Routes, Services } from './services.ts';
 
 /** Every group of routes. */
-const ROUTES: Routes[] = [fingerprintRoutes, sessionRoutes];
+const ROUTES: Routes[] = [fingerprintRoutes, sessionRoutes, healthRoutes];
 
 function answerUnparsed(error: Error, socket: Socket): void {
   if (socket.destroyed || !socket.writable) return;
@@ -74,7 +76,7 @@ export async function createApp(
   services: Services,
   tls: SecureContextOptions,
   limits: Limits = LIMITS,
-): Promise<App> {
+): Promise<{ app: App; metrics: Metrics }> {
   const { log } = services;
   const app = await createFastify(tls, log, limits);
   useAnswers(app, services);
@@ -84,6 +86,7 @@ export async function createApp(
   await useShedding(app, services, limits);
   await useRateLimits(app, services);
   useSessions(app, services);
+  const metrics = await useMetrics(app, services);
   for (const routes of ROUTES) await routes(app, services);
-  return app;
+  return { app, metrics };
 }

@@ -5,7 +5,9 @@ import { clusterAt } from '../database/cluster.ts';
 import { openPool } from '../database/pool.ts';
 import { keyThread } from '../gpg/key-thread.ts';
 import { createApp } from './app.ts';
+import { type Started, startBackground } from './background.ts';
 import type { Log } from './log.ts';
+import type { Metrics, MetricsReport } from './metrics.ts';
 import { reloadSettings } from './reload.ts';
 import type { App, Services } from './services.ts';
 import { openTls } from './tls.ts';
@@ -32,6 +34,8 @@ export interface Listener {
   address: string;
   /** Reads the settings and the certificate again; where they are not good, the old ones stay and it rejects. */
   reload(): Promise<void>;
+  /** What it has measured. */
+  report(): Promise<MetricsReport>;
   /** Finishes what is in flight and lets go of everything. */
   close(): Promise<void>;
 }
@@ -83,51 +87,60 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
-async function closeAll(app: App, services: Services, trail: OpenTrail): Promise<void> {
+async function closeAll(app: App, services: Services, background: Started[]): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), STOP_LIMIT);
   await app.close();
   clearTimeout(timer);
+  for (const { stop } of background) await stop();
   try {
-    await trail.change(serverEvent(services, 'server.stop'));
+    await services.trail.change(serverEvent(services, 'server.stop'));
   } finally {
-    await trail.close();
+    await services.trail.close();
     await services.keys.close();
     await services.pool.end();
   }
 }
 
+async function reload(app: App, services: Services, metrics: Metrics): Promise<void> {
+  try {
+    // Where a file of the trail was removed or changed, the next line begins a new one.
+    await services.trail.reopen();
+    metrics.certificate = await reloadSettings(app, services);
+    await services.trail.change(serverEvent(services, 'server.reload'));
+  } catch (error) {
+    await services.trail.change(serverEvent(services, 'server.reload', error));
+    throw error;
+  }
+}
+
+async function openServices(request: ListenRequest): Promise<Services> {
+  const { settings, worker, log, secret, spend } = request;
+  const { PG_ROOTDIR, DB_PORT } = settings.configuration;
+  const trail = await request.openTrail(worker);
+  const pool = await openPool(clusterAt(PG_ROOTDIR, DB_PORT), POOL_SIZE);
+  return { settings, pool, trail, keys: keyThread(), log, worker, secret, spend };
+}
+
 /** Opens everything that one process of the server needs, and listens. */
 export async function openListener(request: ListenRequest): Promise<Listener> {
-  const { settings, port, worker, log, openTrail, secret, spend } = request;
-  const { configuration } = settings;
-  const { options } = await openTls(configuration);
-  const trail = await openTrail(worker);
-  const pool = await openPool(clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), POOL_SIZE);
-  const services: Services = { settings, pool, trail, keys: keyThread(), log, worker, secret, spend };
-  const app = await createApp(services, options);
+  const { configuration } = request.settings;
+  const { options, certificate } = await openTls(configuration);
+  const services = await openServices(request);
+  const { app, metrics } = await createApp(services, options);
+  metrics.certificate = certificate;
   try {
-    const address = await listen(app, port, configuration);
-    await trail.change(serverEvent(services, 'server.start'));
+    const address = await listen(app, request.port, configuration);
+    await services.trail.change(serverEvent(services, 'server.start'));
+    const background = await startBackground(services);
     return {
-      address,
-      reload: () =>
-        // Where a file of the trail was removed or changed, the next line begins a new one.
-        trail
-          .reopen()
-          .then(() => reloadSettings(app, services))
-          .then(
-            () => trail.change(serverEvent(services, 'server.reload')),
-            async (error: unknown) => {
-              await trail.change(serverEvent(services, 'server.reload', error));
-              throw error;
-            },
-          ),
-      close: () => closeAll(app, services, trail),
+      ...{ address, report: metrics.report },
+      reload: () => reload(app, services, metrics),
+      close: () => closeAll(app, services, background),
     };
   } catch (error) {
     await app.close();
-    await trail.close();
-    await pool.end();
+    await services.trail.close();
+    await services.pool.end();
     throw error;
   }
 }

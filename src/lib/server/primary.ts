@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts';
 import { type Crew, startCrew, type WorkerFailure } from '../core/workers.ts';
 import { STOP_LIMIT } from './listener.ts';
 import type { Log } from './log.ts';
+import type { MetricsReport } from './metrics.ts';
 import type { Running, ServeRequest } from './running.ts';
 import { createSpent } from './spent.ts';
 
@@ -22,10 +23,21 @@ export interface Spending {
 /** A worker that has not stopped by itself is killed this much later than what is in flight there; milliseconds. */
 const GRACE = 5000;
 
+/** No worker's metrics are waited for longer; milliseconds. */
+const REPORT_LIMIT = 3000;
+
 async function reloadAll(crew: Crew): Promise<void> {
   const asked = crew.members().map(({ ask }) => ask<WorkerFailure | undefined>('reload'));
   const failed = (await Promise.all(asked)).find((answer) => answer !== undefined);
   if (failed !== undefined) throw failure(failed.code, failed.message, failed.hint);
+}
+
+/** One that ends meanwhile, or hangs, is left out. */
+async function reportAll(crew: Crew): Promise<MetricsReport[]> {
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, REPORT_LIMIT, undefined).unref());
+  const asked = crew.members().map(({ ask }) => ask<MetricsReport>('report').catch(() => undefined));
+  const reports = await Promise.all(asked.map((report) => Promise.race([report, late])));
+  return reports.filter((report) => report !== undefined);
 }
 
 /** Runs the server in several processes; this one serves nobody itself. */
@@ -51,6 +63,7 @@ export async function openCrew({ workers, settings }: ServeRequest, log: Log): P
   log.info({ workers, confdir: settings.confdir }, 'workers are ready');
   return {
     addresses: [...addresses],
+    report: () => reportAll(crew),
     reload: () => reloadAll(crew),
     stop: () => crew.stop(STOP_LIMIT + GRACE),
   };

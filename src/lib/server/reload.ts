@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { type Configuration, readConfiguration } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
 import type { App, Services } from './services.ts';
@@ -11,9 +12,9 @@ const AT_START = [
 
 /**
  * Reads keytrustee.conf, certificate and key again, and takes them over without touching a connection. All of it is
- * checked before anything is exchanged.
+ * checked before anything is exchanged. Returns the certificate that clients see from now on.
  */
-export async function reloadSettings(app: App, services: Services): Promise<void> {
+export async function reloadSettings(app: App, services: Services): Promise<X509Certificate | undefined> {
   const { settings, log } = services;
   const configuration = await readConfiguration(settings.confdir);
   const presented = await openTls(configuration);
@@ -24,10 +25,9 @@ export async function reloadSettings(app: App, services: Services): Promise<void
     throw failure('untrusted', expired, 'the certificate that was there stays in use');
   app.server.setSecureContext(presented.options);
   services.settings = { ...settings, configuration };
-  if (services.worker !== 1) return;
-  for (const name of AT_START) {
-    if (configuration[name] !== settings.configuration[name])
-      log.warn(`${name} was changed, and is taken over when the server starts again`);
-  }
-  for (const warning of presented.warnings) log.warn(warning);
+  // One of the processes tells for all.
+  const changed = AT_START.filter((name) => configuration[name] !== settings.configuration[name]);
+  const later = changed.map((name) => `${name} was changed, and is taken over when the server starts again`);
+  if (services.worker === 1) for (const warning of [...later, ...presented.warnings]) log.warn(warning);
+  return presented.certificate;
 }

@@ -1,6 +1,7 @@
 import type { Settings } from '../core/configuration.ts';
 import type { OpenTrail } from '../core/trail.ts';
 import type { LogLevel } from './log.ts';
+import type { MetricsReport } from './metrics.ts';
 
 /** How the server is to run. */
 export interface ServeRequest {
@@ -15,6 +16,8 @@ export interface ServeRequest {
 /** A server that runs, in this process or in workers of it. */
 export interface Running {
   addresses: string[];
+  /** What each of its processes has measured. */
+  report(): Promise<MetricsReport[]>;
   reload(): Promise<void>;
   stop(): Promise<void>;
 }

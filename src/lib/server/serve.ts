@@ -1,13 +1,14 @@
 import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
 import { explain, failure } from '../core/errors.ts';
-import { interruption, withHangup } from '../core/interrupt.ts';
+import { untilInterrupted, withHangup } from '../core/interrupt.ts';
 import { withLock } from '../core/lock.ts';
 import { notifyManager, reloadingState } from '../core/notify.ts';
 import { isWorker } from '../core/workers.ts';
 import { findServerKey } from '../gpg/server-key.ts';
 import { openAlone } from './alone.ts';
 import { type Log, openLog } from './log.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { openCrew } from './primary.ts';
 import type { Running, ServeRequest } from './running.ts';
 import { openTls } from './tls.ts';
@@ -45,16 +46,10 @@ async function reload(running: Running, log: Log): Promise<void> {
   }
 }
 
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    if (interruption.aborted) resolve();
-    else interruption.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
 async function run(request: ServeRequest, log: Log): Promise<void> {
   await refuseUnusable(request.settings, log);
   const running = request.workers > 1 ? await openCrew(request, log) : await openAlone(request, log);
+  const endMetrics = await serveMetrics(request.settings.configuration.METRICS_PORT, running, log);
   // One reload after the other; a signal that comes meanwhile is not lost.
   let reloads = Promise.resolve();
   const hangUp = () => {
@@ -63,11 +58,12 @@ async function run(request: ServeRequest, log: Log): Promise<void> {
   await withHangup(hangUp, async () => {
     log.info(`listening on ${running.addresses.join(', ')}`);
     await tell(log, 'READY=1', 'STATUS=serving');
-    await interrupted();
+    await untilInterrupted();
     log.info('stopping: what is in flight is finished');
     await tell(log, 'STOPPING=1');
     await reloads;
     await running.stop();
+    endMetrics();
     log.info('stopped');
   });
 }

@@ -6,7 +6,7 @@ import type {
   RawRequestDefaultExpression,
 } from 'fastify';
 import type { Settings } from '../core/configuration.ts';
-import type { Trail } from '../core/trail.ts';
+import type { OpenTrail } from '../core/trail.ts';
 import type { DatabasePool } from '../database/pool.ts';
 import type { KeyThread } from '../gpg/key-thread.ts';
 import type { Log } from './log.ts';
@@ -23,7 +23,7 @@ export type App = FastifyInstance<
 export interface Services {
   settings: Settings;
   pool: DatabasePool;
-  trail: Trail;
+  trail: OpenTrail;
   /** Looks at keys and signatures of strangers. */
   keys: KeyThread;
   /** Where the server tells of itself; never of a URL, a header or a body. */

@@ -1,6 +1,6 @@
 import type { Ask } from '../core/conversation.ts';
 import { explain } from '../core/errors.ts';
-import { interrupt, interruption, withHangup } from '../core/interrupt.ts';
+import { interrupt, untilInterrupted, withHangup } from '../core/interrupt.ts';
 import { askPrimary, leaveCrew, type WorkerFailure } from '../core/workers.ts';
 import { type Listener, openListener } from './listener.ts';
 import { openLog } from './log.ts';
@@ -22,18 +22,12 @@ async function open(request: ServeRequest, ask: Ask): Promise<Listener> {
   });
 }
 
-function stopped(): Promise<void> {
-  return new Promise((resolve) => {
-    if (interruption.aborted) resolve();
-    else interruption.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
 /** Serves in a process that another one started, which says when to read the settings again and when to stop. */
 export async function serveAsWorker(request: ServeRequest): Promise<void> {
   let listener: Listener | undefined;
   const ask = askPrimary({
     reload: () => listener?.reload().then(() => undefined, describe),
+    report: () => listener?.report(),
     stop: () => void interrupt('SIGTERM'),
   });
   // A signal to the whole group reaches the primary, too, which then tells its workers.
@@ -44,7 +38,7 @@ export async function serveAsWorker(request: ServeRequest): Promise<void> {
         listener = await open(request, ask);
         await ask('listening', listener.address);
         await ask('ready');
-        await stopped();
+        await untilInterrupted();
         await listener.close();
       } catch (error) {
         await ask('failed', describe(error));

@@ -1,0 +1,26 @@
+import type { Services } from './services.ts';
+
+/** Work beside the requests that runs. */
+export interface Started {
+  /** Ends it, after what it is at. */
+  stop(): Promise<void>;
+}
+
+/** Starts work that one process of the server does beside its requests. The database may be down then and later. */
+export type Background = (services: Services) => Promise<Started>;
+
+/** All such work. */
+const BACKGROUND: Background[] = [];
+
+/** Starts the work beside the requests in the first process of the server. What cannot start does not stop the server. */
+export async function startBackground(services: Services): Promise<Started[]> {
+  const started: Started[] = [];
+  for (const start of services.worker === 1 ? BACKGROUND : []) {
+    try {
+      started.push(await start(services));
+    } catch (error) {
+      services.log.error({ err: error }, 'work beside the requests could not be started');
+    }
+  }
+  return started;
+}
