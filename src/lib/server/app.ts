@@ -22,7 +22,7 @@ function answerUnparsed(error: Error, socket: Socket): void {
 }
 
 async function createFastify(tls: SecureContextOptions, log: Log, limits: Limits): Promise<App> {
-  const { default: fastify } = await load('fastify');
+  const { fastify, LogController } = await load('fastify');
   const https = {
     ...tls,
     maxHeaderSize: limits.headers,
@@ -34,7 +34,7 @@ async function createFastify(tls: SecureContextOptions, log: Log, limits: Limits
     https,
     // Requests are told of by a hook, at debug level alone; fastify tells of itself only what is wrong.
     loggerInstance: log.child({}, { level: 'warn' }) as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
     clientErrorHandler: answerUnparsed,
     bodyLimit: limits.body,
@@ -45,6 +45,11 @@ async function createFastify(tls: SecureContextOptions, log: Log, limits: Limits
     forceCloseConnections: 'idle',
   });
   app.server.maxConnections = limits.connections;
+  // Who listens on `::` sees IPv4 clients as ::ffff:192.0.2.1; and once a client has gone, Node no longer knows its address.
+  app.server.on('secureConnection', (socket) => {
+    const value = socket.remoteAddress?.replace(/^::ffff:(?=[0-9.]+$)/i, '');
+    Object.defineProperty(socket, 'remoteAddress', { value });
+  });
   return app;
 }
 
@@ -82,7 +87,7 @@ export async function createApp(
   useAnswers(app, services);
   useRequestLog(app, log);
   useFarewell(app);
-  await useHeaders(app);
+  useHeaders(app);
   await useShedding(app, services, limits);
   await useRateLimits(app, services);
   useSessions(app, services);

@@ -1,25 +1,27 @@
-import { load } from '../core/lazy.ts';
 import type { App } from './services.ts';
 
-/** What every answer tells a browser: to trust nothing in it, to keep nothing of it, and to come back by HTTPS alone. */
-export async function useHeaders(app: App): Promise<void> {
-  const { default: helmet } = await load('helmet');
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        frameAncestors: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-      },
-    },
-    strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false },
-    referrerPolicy: { policy: 'no-referrer' },
-    xFrameOptions: { action: 'deny' },
-  });
+/**
+ * What every answer tells a browser: to trust nothing in it, to keep nothing of it, and to come back by HTTPS alone. A page
+ * sets what it needs instead. The same as @fastify/helmet's, which computes them for each answer and takes as long for it
+ * as everything else of a small answer.
+ */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'x-permitted-cross-domain-policies': 'none',
+};
+
+/** Gives every answer the headers that keep browsers strict. */
+export function useHeaders(app: App): void {
   app.addHook('onRequest', (_request, reply, done) => {
-    reply.header('cache-control', 'no-store');
+    reply.headers(HEADERS);
     done();
   });
 }
