@@ -87,6 +87,12 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
+async function letGo({ trail, keys, pool }: Services): Promise<void> {
+  await trail.close();
+  await keys.close();
+  await pool.end();
+}
+
 async function closeAll(app: App, services: Services, background: Started[]): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), STOP_LIMIT);
   await app.close();
@@ -95,9 +101,7 @@ async function closeAll(app: App, services: Services, background: Started[]): Pr
   try {
     await services.trail.change(serverEvent(services, 'server.stop'));
   } finally {
-    await services.trail.close();
-    await services.keys.close();
-    await services.pool.end();
+    await letGo(services);
   }
 }
 
@@ -139,8 +143,7 @@ export async function openListener(request: ListenRequest): Promise<Listener> {
     };
   } catch (error) {
     await app.close();
-    await services.trail.close();
-    await services.pool.end();
+    await letGo(services);
     throw error;
   }
 }
