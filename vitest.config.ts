@@ -5,16 +5,18 @@ import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 import ClosingLineReporter from './test/support/closing-line-reporter.ts';
 
-/** `import text from './x.sql'` gives the file's text, as it does in the build. */
-const sqlAsText = {
-  name: 'sql-as-text',
+/** `import text from './x.sql'` or `'./x.eta'` gives the file's text, as it does in the build. */
+const filesAsText = {
+  name: 'files-as-text',
   async load(id: string) {
-    return id.endsWith('.sql') ? `export default ${JSON.stringify(await readFile(id, 'utf8'))};` : undefined;
+    return /[.](?:sql|eta)$/.test(id)
+      ? `export default ${JSON.stringify(await readFile(id, 'utf8'))};`
+      : undefined;
   },
 };
 
 export default defineConfig({
-  plugins: [sqlAsText],
+  plugins: [filesAsText],
   define: { __VERSION__: JSON.stringify(manifest.version), __COMMIT__: JSON.stringify('unknown') },
   test: {
     include: ['test/**/*.test.ts'],

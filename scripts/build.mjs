@@ -68,7 +68,7 @@ const shared = {
   target: 'node20.19',
   minifySyntax: true,
   minifyWhitespace: true,
-  loader: { '.sql': 'text' },
+  loader: { '.sql': 'text', '.eta': 'text' },
   // The migration library would load a compiler for migrations in TypeScript, which makes a directory in /tmp; ours are SQL.
   alias: { jiti: './scripts/no-compiler.mjs' },
   external: ['pg-native'],

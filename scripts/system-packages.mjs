@@ -35,6 +35,10 @@ const needs = [
   testNeed('script', ['script'], 'bsdutils', { dnf: ['util-linux'], apk: ['util-linux-misc'] }),
   testNeed('openssl', ['openssl'], 'openssl'),
   testNeed('tar', ['tar'], 'tar'),
+  {
+    ...testNeed('Chromium', [], 'chromium'),
+    there: () => onPath('chromium') || onPath('chromium-browser'),
+  },
   { ...testNeed('mandoc', ['mandoc'], 'mandoc'), optional: true },
   { ...testNeed('tmux', ['tmux'], 'tmux'), optional: true },
   { ...testNeed('strace', ['strace'], 'strace'), optional: true },

@@ -9,6 +9,12 @@ declare module 'ktadmin:key-worker' {
   export const source: string;
 }
 
+/** Templates of pages are loaded as text when the program is built. */
+declare module '*.eta' {
+  const text: string;
+  export default text;
+}
+
 /** Set when the program is built. */
 declare const __VERSION__: string;
 declare const __COMMIT__: string;

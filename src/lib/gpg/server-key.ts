@@ -82,3 +82,12 @@ export async function generateServerKey(
   await rename(made.publicKeys, files.publicKeys);
   return key;
 }
+
+/** A keyring's public key in ASCII armour, without what others hung on it. */
+export async function exportPublicKey(files: KeyringFiles, fingerprint: string): Promise<string> {
+  const { publicKeys } = files;
+  const options = ['--armor', '--export-options', 'export-minimal', '--export', fingerprint];
+  const exported = await withKeyring({ publicKeys }, (call) => call(options));
+  if (exported.status !== 0 || exported.stdout === '') throw gpgFailure(exported);
+  return exported.stdout;
+}

@@ -8,13 +8,19 @@ import { useHeaders } from './headers.ts';
 import { LIMITS, type Limits, useRateLimits, useShedding } from './limits.ts';
 import type { Log } from './log.ts';
 import { type Metrics, useMetrics } from './metrics.ts';
-import { fingerprintRoutes } from './routes/fingerprint.ts';
+import { approvalPageRoutes } from './routes/approval-page.ts';
+import { contactPageRoutes } from './routes/contact-page.ts';
 import { healthRoutes } from './routes/health.ts';
+import { serverKeyRoutes } from './routes/server-key.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { styleRoutes } from './routes/style.ts';
 import type { App, Routes, Services } from './services.ts';
 
+/** The pages for people. */
+const PAGES: Routes[] = [contactPageRoutes, approvalPageRoutes, styleRoutes, serverKeyRoutes];
+
 /** Every group of routes. */
-const ROUTES: Routes[] = [fingerprintRoutes, sessionRoutes, healthRoutes];
+const ROUTES: Routes[] = [sessionRoutes, healthRoutes, ...PAGES];
 
 function answerUnparsed(error: Error, socket: Socket): void {
   if (socket.destroyed || !socket.writable) return;
