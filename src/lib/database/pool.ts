@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
@@ -46,4 +47,47 @@ export async function withPooled<T>(
     client.off('error', note);
     client.release(broken);
   }
+}
+
+/** What PostgreSQL says where a commit's wait for the passive server was cancelled: the row may be on this server alone. */
+const ONLY_HERE = '01000';
+
+/**
+ * Commits, or fails: also where the connection was lost on the way, so that nobody knows whether the transaction counts.
+ * PostgreSQL answers ROLLBACK, and no error, where a query of the transaction had failed.
+ */
+async function commit(database: Database): Promise<void> {
+  let isOnlyHere = false;
+  const hear = ({ code }: { code?: string | undefined }) => {
+    isOnlyHere ||= code === ONLY_HERE;
+  };
+  database.on('notice', hear);
+  try {
+    const { command } = await database.query('commit');
+    if (command === 'COMMIT' && !isOnlyHere) return;
+  } catch (error) {
+    throw failure('unreachable', 'it is not known whether the database kept it', undefined, error);
+  } finally {
+    database.off('notice', hear);
+  }
+  throw failure('unreachable', 'the database did not keep it for sure');
+}
+
+/** Runs `work` in one transaction on a connection of the pool. What it returns is on the disk. */
+export async function withPooledTransaction<T>(
+  pool: DatabasePool,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  return withPooled(pool, async (database) => {
+    await database.query('begin');
+    let result: T;
+    try {
+      result = await work(database);
+    } catch (error) {
+      await database.query('rollback').catch(() => undefined);
+      throw error;
+    }
+    await commit(database);
+    return result;
+  });
 }

@@ -8,8 +8,10 @@ import { useHeaders } from './headers.ts';
 import { LIMITS, type Limits, useRateLimits, useShedding } from './limits.ts';
 import type { Log } from './log.ts';
 import { type Metrics, useMetrics } from './metrics.ts';
+import { usePurging } from './purging.ts';
 import { approvalPageRoutes } from './routes/approval-page.ts';
 import { contactPageRoutes } from './routes/contact-page.ts';
+import { depositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
 import { serverKeyRoutes } from './routes/server-key.ts';
 import { sessionRoutes } from './routes/sessions.ts';
@@ -20,7 +22,7 @@ import type { App, Routes, Services } from './services.ts';
 const PAGES: Routes[] = [contactPageRoutes, approvalPageRoutes, styleRoutes, serverKeyRoutes];
 
 /** Every group of routes. */
-const ROUTES: Routes[] = [sessionRoutes, healthRoutes, ...PAGES];
+const ROUTES: Routes[] = [sessionRoutes, healthRoutes, depositRoutes, ...PAGES];
 
 function answerUnparsed(error: Error, socket: Socket): void {
   if (socket.destroyed || !socket.writable) return;
@@ -44,6 +46,8 @@ async function createFastify(tls: SecureContextOptions, log: Log, limits: Limits
     childLoggerFactory: (logger) => logger,
     clientErrorHandler: answerUnparsed,
     bodyLimit: limits.body,
+    // A handle has up to 255 bytes, each of which may be written as an escape.
+    routerOptions: { maxParamLength: 1024 },
     requestTimeout: limits.requestTime,
     keepAliveTimeout: limits.keepAliveTime,
     // A request that comes on an open connection while the server stops is still answered, and is the last there.
@@ -98,6 +102,7 @@ export async function createApp(
   await useRateLimits(app, services);
   useSessions(app, services);
   const metrics = await useMetrics(app, services);
+  usePurging(app, services);
   for (const routes of ROUTES) await routes(app, services);
   return { app, metrics };
 }
