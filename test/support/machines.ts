@@ -79,3 +79,14 @@ export async function enroll(server: TestServer, machine: Machine, organization:
      from organization where name = '${organization}'`,
   );
 }
+
+/** Registers a machine; `more` is what it says beside its key: the organization, a code. */
+export async function register(
+  serving: { port: number },
+  machine: Machine,
+  more: Record<string, unknown>,
+): Promise<ApiAnswer> {
+  const { publicKey } = machine;
+  const body = { publicKey, ...(await signedChallenge(serving, machine)), ...more };
+  return api(serving, 'POST', '/v1/clients', { body });
+}

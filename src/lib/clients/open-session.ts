@@ -25,29 +25,44 @@ const QUERY = `
   from public.client join public.organization on organization.id = organization_id
   where fingerprint = $1`;
 
-/** Opens a session for a client that signed a challenge with its key; a client that nobody knows is refused like a wrong signature. */
+/** Whose key signed the challenge. What was registered and has expired since is refused like a wrong signature. */
+async function recognize(
+  door: Doorkeeper,
+  fingerprint: string,
+  signed: SignedChallenge,
+): Promise<Row & { standing: null }> {
+  const { rows } = await door.pool.query<Row>(QUERY, [fingerprint]);
+  const [row] = rows;
+  try {
+    await checkProof(door, row?.public_key ?? null, signed);
+  } catch (error) {
+    throw error instanceof Refusal && error.code === 'invalid_request'
+      ? new Refusal('unauthenticated')
+      : error;
+  }
+  checkStanding(row);
+  return row;
+}
+
+/**
+ * Opens a session for a client that signed a challenge with its key. One that nobody knows is refused like a wrong
+ * signature; that a client is stopped is told only to the client itself.
+ */
 export async function openSession(
   door: Doorkeeper,
   { fingerprint, ...signed }: SignedChallenge & { fingerprint: string },
   from: string,
 ): Promise<{ session: string; expires: Date }> {
-  const {
-    rows: [row],
-  } = await door.pool.query<Row>(QUERY, [fingerprint]);
-  await checkProof(door, row?.public_key ?? null, signed).catch((error: unknown) => {
-    // What was registered and is expired since is no better than a wrong signature to whoever did not prove anything.
-    throw error instanceof Refusal && error.code === 'invalid_request'
-      ? new Refusal('unauthenticated')
-      : error;
-  });
-  checkStanding(row);
-  const opened = door.sessions.open({ clientId: row.id, fingerprint }, door.seconds);
-  await door.trail.note({
-    event: 'session.open',
-    who: `client:${fingerprint}`,
-    from,
-    what: { expires: opened.expires.toISOString() },
-    outcome: 'done',
-  });
-  return opened;
+  try {
+    const { id } = await recognize(door, fingerprint, signed);
+    const opened = door.sessions.open({ clientId: id, fingerprint }, door.seconds);
+    const what = { expires: opened.expires.toISOString() };
+    await door.trail.note({
+      ...{ event: 'session.open', who: `client:${fingerprint}`, from, what, outcome: 'done' },
+    });
+    return opened;
+  } catch (error) {
+    if (error instanceof Refusal) error.about = { client: fingerprint };
+    throw error;
+  }
 }

@@ -18,20 +18,20 @@ export interface SignedChallenge {
 }
 
 /**
- * Checks that whoever asks holds a key: gives its fingerprint. Everything that can be wrong with it is one refusal. `key` is
- * null where the client is not known; the same is computed then.
+ * Checks that whoever asks holds a key: gives its fingerprint and the key in clean armour. Everything that can be wrong
+ * with the proof is one refusal. `key` is null where the client is not known; the same is computed then.
  */
 export async function checkProof(
   { challenges, keys, spend }: Prover,
   key: string | null,
   { challenge, signature }: SignedChallenge,
-): Promise<{ fingerprint: string }> {
+): Promise<{ fingerprint: string; publicKey: string }> {
   const end = challenges.check(challenge);
   if (end === undefined) throw new Refusal('unauthenticated');
   const proof = await keys.prove({ key, signature, text: challenge });
   if ('refused' in proof) throw new Refusal('invalid_request', `the key is not taken: ${proof.refused}`);
   if (!proof.isProven || !(await spend(challenge, end.getTime()))) throw new Refusal('unauthenticated');
-  return { fingerprint: proof.fingerprint };
+  return proof;
 }
 
 /** No refusal of a stranger is told sooner after its request, milliseconds: longer than all that is computed for one. */

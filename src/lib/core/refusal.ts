@@ -22,6 +22,8 @@ export type RefusalCode = keyof typeof REFUSALS;
 export class Refusal extends Error {
   override name = 'Refusal';
   readonly code: RefusalCode;
+  /** What the audit trail keeps of the request beside the code; never told to whoever asked. */
+  about: Record<string, string> = {};
 
   constructor(code: RefusalCode, message: string = REFUSALS[code][1]) {
     super(message);

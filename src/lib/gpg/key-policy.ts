@@ -1,4 +1,4 @@
-import { type AnyPacket, config, type PublicKey, readKeys, SignaturePacket } from 'openpgp';
+import { type AnyPacket, config, enums, type PublicKey, readKeys, SignaturePacket } from 'openpgp';
 
 /** A key that is not taken, and why; told to whoever sent it. */
 export class KeyRefused extends Error {
@@ -10,8 +10,12 @@ const RSA_BITS = { minimum: 2048, maximum: 8192 };
 const PARTS = { subkeys: 8, users: 8, signatures: 32 };
 const STRONG = /^(?:ecdsa|ecdh|eddsaLegacy|ed25519|x25519|ed448|x448)$/;
 
+const PRIVATE = 'it is a private key, which must never leave its owner';
+
 // Whatever a later version of the library takes for safe.
+// SHA-1 can be forged: somebody could hang a subkey of his own on the key.
 Object.assign(config, { minRSABits: RSA_BITS.minimum, allowMissingKeyFlags: false });
+config.rejectHashAlgorithms.add(enums.hash.sha1);
 
 const isSignature = (packet: AnyPacket) => packet instanceof SignaturePacket;
 
@@ -38,11 +42,13 @@ function checkAlgorithms(key: PublicKey): void {
  * computed with a key before its size is known to be bearable. Runs in the thread of `key-worker.ts` only.
  */
 export async function readStrongKey(armour: string): Promise<PublicKey> {
+  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY/.test(armour)) throw new KeyRefused(PRIVATE);
+  const blocks = armour.split('-----BEGIN PGP').length - 1;
   const keys = await readKeys({ armoredKeys: armour }).catch(() => []);
   const [key] = keys;
   if (key === undefined) throw new KeyRefused('it is not the armour of an OpenPGP public key');
-  if (keys.length > 1) throw new KeyRefused('it holds more than one key');
-  if (key.isPrivate()) throw new KeyRefused('it is a private key, which must never leave its owner');
+  if (keys.length > 1 || blocks > 1) throw new KeyRefused('it holds more than one key');
+  if (key.isPrivate()) throw new KeyRefused(PRIVATE);
   if (!/^[0-9a-f]{40}$/.test(key.getFingerprint())) throw new KeyRefused('it is not of version 4');
   checkParts(key);
   checkAlgorithms(key);

@@ -15,8 +15,8 @@ export interface ProofTask {
   text: string;
 }
 
-/** What was found: the key's fingerprint and whether the signature is good; or why the key is not taken. */
-export type Proof = { fingerprint: string; isProven: boolean } | { refused: string };
+/** What was found: the key's fingerprint, the key itself in clean armour, and whether the signature is good; or why the key is not taken. */
+export type Proof = { fingerprint: string; publicKey: string; isProven: boolean } | { refused: string };
 
 let decoy: Promise<string> | undefined;
 
@@ -56,7 +56,7 @@ export async function prove(task: ProofTask): Promise<Proof> {
   try {
     const key = await readStrongKey(task.key ?? (await decoyKey()));
     const isProven = await isSignedBy(key, task).catch(() => false);
-    return { fingerprint: key.getFingerprint().toUpperCase(), isProven };
+    return { fingerprint: key.getFingerprint().toUpperCase(), publicKey: key.armor(), isProven };
   } catch (error) {
     if (error instanceof KeyRefused) return { refused: error.message };
     throw error;

@@ -49,7 +49,9 @@ function send(reply: FastifyReply, status: number, code: string, message: string
 
 /** Answers with a refusal. */
 function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
-  if (refusal.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER);
+  const wait = refusal.status === 503 ? RETRY_AFTER : refusal.status === 429 ? 60 : undefined;
+  if (wait !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', wait);
+  if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
   return send(reply, refusal.status, refusal.code, refusal.message);
 }
 
@@ -78,7 +80,7 @@ export function useAnswers(app: App, services: Services): void {
   app.setErrorHandler(async (error, request, reply) => {
     let refusal = refusalFor(error);
     // What cannot be written into the audit trail is not told either.
-    await noteRefusal(services, request, refusal?.code ?? 'internal').catch(() => {
+    await noteRefusal(services, request, refusal?.code ?? 'internal', refusal?.about ?? {}).catch(() => {
       refusal = new Refusal('unavailable');
     });
     if (refusal === undefined) {

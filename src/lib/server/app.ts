@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import { type Metrics, useMetrics } from './metrics.ts';
 import { usePurging } from './purging.ts';
 import { approvalPageRoutes } from './routes/approval-page.ts';
+import { clientRoutes } from './routes/clients.ts';
 import { contactPageRoutes } from './routes/contact-page.ts';
 import { depositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -22,7 +23,7 @@ import type { App, Routes, Services } from './services.ts';
 const PAGES: Routes[] = [contactPageRoutes, approvalPageRoutes, styleRoutes, serverKeyRoutes];
 
 /** Every group of routes. */
-const ROUTES: Routes[] = [sessionRoutes, healthRoutes, depositRoutes, ...PAGES];
+const ROUTES: Routes[] = [sessionRoutes, clientRoutes, healthRoutes, depositRoutes, ...PAGES];
 
 function answerUnparsed(error: Error, socket: Socket): void {
   if (socket.destroyed || !socket.writable) return;

@@ -13,7 +13,7 @@ export async function noteRefusal(
   { trail }: Services,
   request: FastifyRequest,
   reason: string,
-  what: Record<string, string> = {},
+  what: Record<string, string>,
 ): Promise<void> {
   const { event } = request.routeOptions.config;
   if (event === undefined) return;
