@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads';
 import { load } from '../core/lazy.ts';
 import { Refusal } from '../core/refusal.ts';
 import type { Proof, ProofTask } from './key-proof.ts';
+import type { CheckTask } from './key-worker.ts';
+import type { KeyCheck } from './public-key.ts';
 
 /** What a key and its signature may cost, milliseconds; the worst that fits into the limits of size takes a small part of it. */
 const TIME_LIMIT = 4000;
@@ -13,18 +15,20 @@ const MEMORY = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
 export interface KeyThread {
   /** Looks at one key and signature; a refusal `unavailable` where too many wait or it took too long. */
   prove(task: ProofTask): Promise<Proof>;
+  /** Looks at a public key that a person gave, with the same limits. */
+  check(given: string | Uint8Array): Promise<KeyCheck>;
   close(): Promise<void>;
 }
 
 /** Asks the thread once. It ends, and is made anew for the next, when it does not answer in time or dies. */
-function ask(worker: Worker, task: ProofTask): Promise<Proof> {
+function ask<Answer>(worker: Worker, task: ProofTask | CheckTask): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       clearTimeout(timer);
       worker.off('message', answer).off('error', fail).off('exit', fail);
       act();
     };
-    const answer = (proof: Proof) => settle(() => resolve(proof));
+    const answer = (found: Answer) => settle(() => resolve(found));
     const fail = () => settle(() => reject(new Refusal('unavailable')));
     const timer = setTimeout(fail, TIME_LIMIT);
     worker.on('message', answer).on('error', fail).on('exit', fail);
@@ -50,11 +54,11 @@ export function keyThread(): KeyThread {
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
-  async function proveNow(task: ProofTask): Promise<Proof> {
+  async function askNow<Answer>(task: ProofTask | CheckTask): Promise<Answer> {
     const { source } = await load('keyWorker');
     worker ??= startWorker(source);
     try {
-      return await ask(worker, task);
+      return await ask<Answer>(worker, task);
     } catch (error) {
       void worker.terminate();
       worker = undefined;
@@ -62,14 +66,17 @@ export function keyThread(): KeyThread {
     }
   }
 
+  async function askInTurn<Answer>(task: ProofTask | CheckTask): Promise<Answer> {
+    if (waiting >= QUEUE_LIMIT) throw new Refusal('unavailable');
+    waiting += 1;
+    const turn = last.then(() => askNow<Answer>(task));
+    last = turn.catch(() => undefined).finally(() => (waiting -= 1));
+    return turn;
+  }
+
   return {
-    async prove(task) {
-      if (waiting >= QUEUE_LIMIT) throw new Refusal('unavailable');
-      waiting += 1;
-      const turn = last.then(() => proveNow(task));
-      last = turn.catch(() => undefined).finally(() => (waiting -= 1));
-      return turn;
-    },
+    prove: (task) => askInTurn<Proof>(task),
+    check: (given) => askInTurn<KeyCheck>({ given }),
     async close() {
       await worker?.terminate();
     },

@@ -1,5 +1,14 @@
-import type { Config, Key, PublicKey as OpenKey, PrivateKey, Subkey, User } from 'openpgp';
-import { load } from '../core/lazy.ts';
+import {
+  type Config,
+  config,
+  enums,
+  type Key,
+  type PublicKey as OpenKey,
+  type PrivateKey,
+  readKeys,
+  type Subkey,
+  type User,
+} from 'openpgp';
 import type { KeyFault } from './key-fault.ts';
 import { extractKey } from './key-text.ts';
 
@@ -17,8 +26,6 @@ export interface PublicKey {
   expires: Date | undefined;
   /** The key in ASCII armour: what it has signed itself, and nothing that others hung on it. */
   armored: string;
-  /** The same, as the library has it. */
-  key: OpenKey;
 }
 
 /** A checked key, or why there is none. */
@@ -48,39 +55,38 @@ function isStrong(part: Key | Subkey): boolean {
 }
 
 /** SHA-1 can be forged: whoever relies on it could be given another key's user id or subkey. */
-async function withoutSha1(): Promise<Config> {
-  const { config, enums } = await load('openpgp');
-  return { ...config, rejectHashAlgorithms: new Set([...config.rejectHashAlgorithms, enums.hash.sha1]) };
-}
+const withoutSha1 = (): Config => ({
+  ...config,
+  rejectHashAlgorithms: new Set([...config.rejectHashAlgorithms, enums.hash.sha1]),
+});
 
 /** Takes away user ids that the key has not signed itself: they could say anything. */
-async function strip(key: OpenKey, config: Config): Promise<void> {
+async function strip(key: OpenKey, strict: Config): Promise<void> {
   const own: User[] = [];
   for (const user of key.users) {
-    const isOwn = user.userID !== null && (await user.verify(undefined, config).catch(() => false));
+    const isOwn = user.userID !== null && (await user.verify(undefined, strict).catch(() => false));
     if (isOwn === true) own.push(user);
   }
   key.users = own;
 }
 
-async function endOf(key: OpenKey, part: Key | Subkey, config: Config): Promise<Date | undefined> {
-  const ends = [await key.getExpirationTime(undefined, config)];
-  if ('mainKey' in part) ends.push(await part.getExpirationTime(undefined, config));
+async function endOf(key: OpenKey, part: Key | Subkey, strict: Config): Promise<Date | undefined> {
+  const ends = [await key.getExpirationTime(undefined, strict)];
+  if ('mainKey' in part) ends.push(await part.getExpirationTime(undefined, strict));
   const times = ends.map((end) => (end === null ? 0 : Number(end)));
   const end = Math.min(...times);
   return end === Number.POSITIVE_INFINITY ? undefined : new Date(end);
 }
 
-async function describe(key: OpenKey, part: Key | Subkey, config: Config): Promise<PublicKey> {
+async function describe(key: OpenKey, part: Key | Subkey, strict: Config): Promise<PublicKey> {
   return {
     fingerprint: key.getFingerprint().toUpperCase(),
     algorithm: algorithmOf(key),
     encryption: algorithmOf(part),
     userIds: key.getUserIDs(),
     created: key.getCreationTime(),
-    expires: await endOf(key, part, config),
+    expires: await endOf(key, part, strict),
     armored: key.armor(),
-    key,
   };
 }
 
@@ -109,29 +115,28 @@ async function judge(key: OpenKey): Promise<KeyCheck> {
   if (lenient === undefined || !isStrong(lenient)) {
     return { fault: key.getSubkeys().every(isStrong) ? 'useless' : 'weak' };
   }
-  const strict = await withoutSha1();
+  const strict = withoutSha1();
   const part = await key.getEncryptionKey(undefined, undefined, undefined, strict).catch(() => undefined);
   if (part === undefined) return { fault: 'sha1' };
   await strip(key, strict);
   return { key: await describe(key, part, strict) };
 }
 
-async function readKeys(found: string | Uint8Array): Promise<(OpenKey | PrivateKey)[]> {
-  const { readKeys: read } = await load('openpgp');
-  return typeof found === 'string' ? read({ armoredKeys: found }) : read({ binaryKeys: found });
+function read(found: string | Uint8Array): Promise<(OpenKey | PrivateKey)[]> {
+  return typeof found === 'string' ? readKeys({ armoredKeys: found }) : readKeys({ binaryKeys: found });
 }
 
 /**
  * Checks what somebody gave as his public key: armoured text, pasted or as a file, or binary. It must be one key, be
  * public, valid now, safe, and able to encrypt. Nothing of a private key is kept or repeated anywhere (OP-9). At most
- * 64 KiB are looked at, which bounds what a hostile key can cost (HS-7).
+ * 64 KiB are looked at, which bounds what a hostile key can cost (HS-7). Runs in the thread of `key-worker.ts` only.
  */
 export async function checkPublicKey(given: string | Uint8Array): Promise<KeyCheck> {
   const found = extractKey(given);
   if ('fault' in found) return found;
   let keys: (OpenKey | PrivateKey)[];
   try {
-    keys = await readKeys(found.key);
+    keys = await read(found.key);
   } catch {
     return { fault: 'unreadable' };
   }

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { shellWord } from '../../core/quote.ts';
 import { withPooled } from '../../database/pool.ts';
 import { KEY_FAULTS, type KeyFault } from '../../gpg/key-fault.ts';
-import { checkPublicKey, type PublicKey } from '../../gpg/public-key.ts';
+import type { PublicKey } from '../../gpg/public-key.ts';
 import { findInvitation, type Invitation, registerContactKey } from '../../organizations/invitation.ts';
 import { type KeyForm, readKeyForm } from '../pages/key-form.ts';
 import { KEY_PROBLEMS, LINK_PROBLEMS } from '../pages/problems.ts';
@@ -95,7 +95,7 @@ async function register(visit: Visit, request: Request, key: PublicKey): Promise
 }
 
 async function takeForm(visit: Visit, request: Request, form: KeyForm): Promise<FastifyReply> {
-  const checked = await checkPublicKey(form.key);
+  const checked = await visit.services.keys.check(form.key);
   if ('fault' in checked) {
     await noteRefusal(visit.services, request, KEY_FAULTS[checked.fault], visit.invitation);
     return showForm(visit, checked.fault);
