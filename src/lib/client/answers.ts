@@ -19,6 +19,11 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
     'the organization of this client was stopped',
     'ask the administrator of the server',
   ],
+  not_found: [
+    'notFound',
+    'there is no such deposit',
+    'keytrustee list shows what this client keeps; --deleted, what it deleted',
+  ],
   wrong_code: [
     'untrusted',
     'the organization or the authorization code is wrong',

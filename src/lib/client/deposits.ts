@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { failure } from '../core/errors.ts';
+import { quote } from '../core/quote.ts';
 import { readJson, refusal } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
@@ -34,13 +35,12 @@ function unlessRefused({ peer }: Attempt, answer: HttpAnswer): HttpAnswer {
 }
 
 function putRequest({ putKey, sealed }: Parcel, { handle, ttl, retrievals }: PutOptions): HttpRequest {
-  const query = new URLSearchParams();
-  if (handle !== undefined) query.set('handle', handle);
-  if (ttl !== undefined) query.set('ttl', String(ttl));
-  if (retrievals !== undefined) query.set('retrievals', String(retrievals));
+  const query = Object.entries({ handle, ttl, retrievals })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
   return {
     method: 'POST',
-    path: `/v1/deposits${query.size === 0 ? '' : `?${query}`}`,
+    path: `/v1/deposits${query.length === 0 ? '' : `?${query.join('&')}`}`,
     headers: {
       'content-type': 'application/octet-stream',
       'content-digest': digestOf(sealed),
@@ -48,6 +48,11 @@ function putRequest({ putKey, sealed }: Parcel, { handle, ttl, retrievals }: Put
     },
     body: sealed,
   };
+}
+
+function handleInUse(handle: string): Error {
+  const message = `a deposit has the handle ${quote(handle)} already`;
+  return failure('conflict', message, 'choose another handle, or delete that deposit first');
 }
 
 /** Stores content. However often it has to be sent, it is stored once. */
@@ -73,7 +78,7 @@ export async function put(
     // What was refused is refused again. What may have arrived is kept, so that the next run asks for the same.
     const status = (error as { httpStatus?: number }).httpStatus ?? 0;
     if ([400, 403, 409, 413, 422].includes(status)) await drop(parcel);
-    throw error;
+    throw status === 409 && handle !== undefined ? handleInUse(handle) : error;
   }
 }
 
