@@ -18,7 +18,7 @@ function nameOf(certificate: X509Certificate, place: number): string {
 }
 
 /** Which certificates of a chain are not valid now. With them no client that checks can connect. */
-export function invalidNow({ chain }: TlsPair, now = new Date()): string[] {
+export function invalidNow({ chain }: Pick<TlsPair, 'chain'>, now = new Date()): string[] {
   return chain.flatMap((certificate, place) => {
     const name = nameOf(certificate, place);
     if (new Date(certificate.validTo) < now) return [`${name} expired on ${certificate.validTo}`];
@@ -27,7 +27,7 @@ export function invalidNow({ chain }: TlsPair, now = new Date()): string[] {
   });
 }
 
-function findGap({ chain }: TlsPair): string[] {
+function findGap({ chain }: Pick<TlsPair, 'chain'>): string[] {
   const gap = chain.findIndex(
     (certificate, place) =>
       place + 1 < chain.length && !certificate.checkIssued(chain[place + 1] ?? certificate),
@@ -38,7 +38,7 @@ function findGap({ chain }: TlsPair): string[] {
 }
 
 /** What is not right with a certificate and its chain although a server can start with it. */
-export function judgePair(pair: TlsPair, host: string): string[] {
+export function judgePair(pair: Pick<TlsPair, 'chain'>, host: string): string[] {
   const [own] = pair.chain;
   if (own === undefined) return [];
   const left = daysLeft(own);

@@ -73,18 +73,31 @@ function openKey(path: string, text: string, passphrase: string | undefined): Ke
   }
 }
 
-/** Reads a certificate with its authorities and opens its key; says of each file what is wrong with it. */
-export async function readPair(files: PairFiles): Promise<TlsPair> {
-  const { SSL_CA_CERTIFICATE: authorities, SSL_PRIVATE_KEY_PASSWORD_SCRIPT: script } = files;
-  const own = await readCertificates('SSL_CERTIFICATE', files.SSL_CERTIFICATE);
-  const others = authorities === undefined ? [] : await readCertificates('SSL_CA_CERTIFICATE', authorities);
-  const chain = [...own, ...others].filter(
+/** Reads a certificate and those of its authorities, each once; says of each file what is wrong with it. */
+export async function readChain({
+  SSL_CERTIFICATE,
+  SSL_CA_CERTIFICATE,
+}: PairFiles): Promise<X509Certificate[]> {
+  const own = await readCertificates('SSL_CERTIFICATE', SSL_CERTIFICATE);
+  const others =
+    SSL_CA_CERTIFICATE === undefined ? [] : await readCertificates('SSL_CA_CERTIFICATE', SSL_CA_CERTIFICATE);
+  return [...own, ...others].filter(
     (one, place, all) => all.findIndex((other) => other.fingerprint256 === one.fingerprint256) === place,
   );
-  const text = await readText('SSL_PRIVATE_KEY', files.SSL_PRIVATE_KEY);
+}
+
+/** Reads a private key and opens it; says what is wrong with it. */
+export async function readKey(files: PairFiles): Promise<KeyObject> {
+  const { SSL_PRIVATE_KEY: path, SSL_PRIVATE_KEY_PASSWORD_SCRIPT: script } = files;
+  const text = await readText('SSL_PRIVATE_KEY', path);
   // The script may be there for a key that has no password: the original product sets it for every key.
   const passphrase = script === undefined || !/ENCRYPTED/.test(text) ? undefined : await passwordOf(script);
-  return { chain, key: openKey(files.SSL_PRIVATE_KEY, text, passphrase) };
+  return openKey(path, text, passphrase);
+}
+
+/** Reads a certificate with its authorities, and its key. */
+export async function readPair(files: PairFiles): Promise<TlsPair> {
+  return { chain: await readChain(files), key: await readKey(files) };
 }
 
 /** Refuses a key that does not belong to its certificate. */

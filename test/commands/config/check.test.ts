@@ -139,7 +139,7 @@ test('a key with a password needs SSL_PRIVATE_KEY_PASSWORD_SCRIPT', async () => 
   const locked = await run('openssl', ['pkey', '-in', key, '-aes256', '-passout', 'pass:x']);
   await writeFile(key, locked.stdout);
   expect(said(await server.ktadmin(['config', 'check']))).toEqual(
-    faults(server, `SSL_PRIVATE_KEY ${key} is no private key in PEM form without a password`),
+    faults(server, `SSL_PRIVATE_KEY ${key} has a password`),
   );
   await change(server, { SSL_PRIVATE_KEY_PASSWORD_SCRIPT: '/bin/echo -n x' });
   expect(await server.ktadmin(['config', 'check'])).toMatchObject({ status: 0 });
