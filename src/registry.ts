@@ -93,6 +93,7 @@ const MANUALS: Record<string, string> = {
   orgtool: 'keytrustee-orgtool',
   backup: 'ktbackup',
   client: 'keytrustee',
+  serve: 'keytrusteed',
   config: 'keytrustee.conf',
 };
 

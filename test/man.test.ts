@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseConfiguration } from '../src/lib/core/configuration.ts';
 import { configurationFields } from '../src/lib/core/configuration-fields.ts';
 import { STATUS, STATUS_MEANING, type StatusName } from '../src/lib/core/errors.ts';
 import { assemble } from '../src/lib/terminal/assemble.ts';
@@ -21,7 +22,7 @@ const pages = new Map(
 const page = (name: string): string => pages.get(name) ?? '';
 /** How a terminal without colours is told to print bold: a letter, a backspace, the letter. */
 const overstrike = new RegExp(`.${String.fromCharCode(8)}`, 'g');
-const manuals = ['ktadmin.8', 'keytrustee-orgtool.8', 'ktbackup.8', 'keytrustee.1'];
+const manuals = ['ktadmin.8', 'keytrustee-orgtool.8', 'ktbackup.8', 'keytrusteed.8', 'keytrustee.1'];
 
 /** What must stand in a page: under each heading, its terms in their order. */
 type Terms = Record<string, string[]>;
@@ -37,6 +38,7 @@ function placeOf(words: string[]): [manual: string, heading: string] {
   if (words[0] === 'backup')
     return ['ktbackup.8', words.length === 1 ? 'OPTIONS' : `ktbackup ${words.slice(1).join(' ')}`];
   if (words[0] === 'client') return ['keytrustee.1', `keytrustee ${words.slice(1).join(' ')}`];
+  if (words[0] === 'serve') return ['keytrusteed.8', 'OPTIONS'];
   if (words[0] === 'orgtool') return ['keytrustee-orgtool.8', `keytrustee-${words.join(' ')}`];
   return ['ktadmin.8', `ktadmin ${words.join(' ')}`];
 }
@@ -176,10 +178,9 @@ test('keytrustee.conf(5) has every setting, and no other', () => {
   expect(settings(text)).toEqual(Object.keys(configurationFields));
   expect(settings(text.replace(/- `DB_PORT`.*:\n/, ''))).not.toEqual(Object.keys(configurationFields));
   const example = JSON.parse(/```\n([\s\S]*?)```/.exec(text)?.[1] ?? '') as Record<string, unknown>;
-  const required = Object.keys(configurationFields).filter(
-    (key) => key !== 'SSL_PRIVATE_KEY_PASSWORD_SCRIPT',
-  );
-  expect(Object.keys(example)).toEqual(required);
+  expect(parseConfiguration('the example', example)).toMatchObject(example);
+  const { EXTERNAL_ADDRESS: _, ...less } = example;
+  expect(() => parseConfiguration('the example', less)).toThrow('EXTERNAL_ADDRESS is missing');
 });
 
 test('ktadmin(8) has every variable that the program reads, and no page has another', () => {

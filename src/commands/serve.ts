@@ -9,7 +9,7 @@ export default command({
     port: option('--port <port>', 'the port of HTTPS, instead of PORT in keytrustee.conf', port),
     workers: option('--workers <n>', 'how many processes serve, instead of WORKERS', integer(1, 64)),
   },
-  examples: ['ktadmin serve', 'keytrustee-server --workers 4'],
+  examples: ['ktadmin serve', 'ktadmin serve --workers 4'],
   async run(values, { settings, globals }) {
     const { PORT, WORKERS } = settings.configuration;
     await serve({

@@ -1,3 +1,4 @@
+import { notifyManager } from '../../lib/core/notify.ts';
 import { refuseUnfinished } from '../../lib/core/unfinished.ts';
 import { waitForServer } from '../../lib/database/foreground.ts';
 import { startCurrent } from '../../lib/database/start.ts';
@@ -28,7 +29,10 @@ export default bareCommand({
         ? `PostgreSQL was running already on port ${cluster.port}`
         : `PostgreSQL runs on port ${cluster.port}`,
     );
-    if (values.foreground) return await waitForServer(cluster, server);
+    if (values.foreground) {
+      await notifyManager('READY=1');
+      return await waitForServer(cluster, server);
+    }
     return { running: true, started: server !== undefined, port: cluster.port, migrations };
   },
 });
