@@ -20,6 +20,8 @@ export interface ChildOptions {
   variables?: Record<string, string>;
   /** Milliseconds after which the child is ended. */
   timeout?: number;
+  /** When its time is up, what it has started is ended with it: that would hold its output open. */
+  whole?: boolean;
   /** Clean-up goes on although the program was interrupted. */
   cleanUp?: boolean;
 }
@@ -41,6 +43,7 @@ function execaOptions(options: ChildOptions): Options {
     stripFinalNewline: false,
     ...(options.cleanUp === true ? {} : { cancelSignal: interruption }),
     forceKillAfterDelay: 5000,
+    ...(options.whole === true ? { detached: true } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.stdio === undefined ? { input: options.input ?? '' } : { stdio: options.stdio }),
   };
@@ -74,7 +77,20 @@ function toResult(raw: RawResult, file: string, cleanUp = false): ChildResult {
 /** Runs a program to its end and returns what it said, whatever its exit status. No shell is ever involved. */
 export async function run(file: string, args: string[], options: ChildOptions = {}): Promise<ChildResult> {
   const { execa } = await load('execa');
-  return toResult((await execa(file, args, execaOptions(options))) as RawResult, file, options.cleanUp);
+  const child = execa(file, args, execaOptions(options));
+  const timer = options.whole === true ? setTimeout(endGroup, options.timeout, child.pid) : undefined;
+  const raw = (await child) as RawResult;
+  clearTimeout(timer);
+  return toResult(raw, file, options.cleanUp);
+}
+
+/** Ends a process and all that it has started. */
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nothing of it is left.
+  }
 }
 
 /** Like `run`, but an exit status other than 0 is an error that carries the program's last words. */

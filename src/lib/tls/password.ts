@@ -29,11 +29,11 @@ function wordsOf(script: string): [file: string, ...args: string[]] {
  * The password of a private key, as a command prints it: a command line without a shell. One line's end behind it does not
  * belong to it. Neither the command nor what it printed is in any error.
  */
-export async function passwordOf(script: string): Promise<string> {
+export async function passwordOf(script: string, limit = LIMIT): Promise<string> {
   const [file, ...args] = wordsOf(script);
   let answer: Awaited<ReturnType<typeof run>>;
   try {
-    answer = await run(file, args, { timeout: LIMIT });
+    answer = await run(file, args, { timeout: limit, whole: true });
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     const reason =

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { run, sharedServer } from '../support/sandbox.ts';
-import { ask, serving } from '../support/serving.ts';
+import { run, sharedServer } from '../../support/sandbox.ts';
+import { ask, serving } from '../../support/serving.ts';
 
 const server = sharedServer();
 
