@@ -15,6 +15,7 @@ const floors = [
     'certificates',
     'replication',
     'health',
+    'notices',
     'setup',
     'audit',
   ],

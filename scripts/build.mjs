@@ -70,7 +70,8 @@ const shared = {
   minifyWhitespace: true,
   loader: { '.sql': 'text', '.eta': 'text' },
   // The migration library would load a compiler for migrations in TypeScript, which makes a directory in /tmp; ours are SQL.
-  alias: { jiti: './scripts/no-compiler.mjs' },
+  // The job queue would read and run whatever configuration lies in the working directory.
+  alias: { jiti: './scripts/no-compiler.mjs', cosmiconfig: './scripts/no-configuration.mjs' },
   external: ['pg-native'],
   define: {
     __VERSION__: JSON.stringify(version),

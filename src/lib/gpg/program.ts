@@ -57,14 +57,14 @@ export type KeyringCall = (args: string[], options?: ChildOptions) => Promise<Ch
  */
 export async function withKeyring<T>(
   files: KeyringFiles,
-  work: (call: KeyringCall) => Promise<T>,
+  work: (call: KeyringCall, home: string) => Promise<T>,
 ): Promise<T> {
   return withPrivateHome(async (home) => {
     if (files.secretKeys !== undefined && (await exists(files.secretKeys))) {
       await symlink(files.secretKeys, join(home, 'private-keys-v1.d'));
     }
     const keyring = ['--no-default-keyring', '--keyring', files.publicKeys, '--trust-model', 'always'];
-    return work((args, options) => gpg(home, [...keyring, ...args], options));
+    return work((args, options) => gpg(home, [...keyring, ...args], options), home);
   });
 }
 

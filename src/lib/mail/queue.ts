@@ -4,7 +4,7 @@ import type { ClientBase } from 'pg';
 export const MAIL_TASK = 'mail';
 
 /** How often a mail is tried; with the queue's growing delay (e to the power of the attempt, seconds) that is about two days. */
-export const MAIL_ATTEMPTS = 17;
+const MAIL_ATTEMPTS = 17;
 
 /**
  * A mail that is to be sent. It names who gets it and what it is about, and never holds a token: that is made when the

@@ -1,3 +1,4 @@
+import { startMail } from '../notices/runner.ts';
 import type { Services } from './services.ts';
 
 /** Work beside the requests that runs. */
@@ -10,7 +11,7 @@ export interface Started {
 export type Background = (services: Services) => Promise<Started>;
 
 /** All such work. */
-const BACKGROUND: Background[] = [];
+const BACKGROUND: Background[] = [async (services) => startMail(services)];
 
 /** Starts the work beside the requests in the first process of the server. What cannot start does not stop the server. */
 export async function startBackground(services: Services): Promise<Started[]> {

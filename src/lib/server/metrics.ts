@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { load } from '../core/lazy.ts';
+import { countMails } from '../notices/waiting.ts';
 import { daysLeft } from '../tls/judge.ts';
 import type { App, Services } from './services.ts';
 
@@ -63,7 +64,18 @@ export interface Gauged {
 }
 
 /** The numbers that the whole server has once. The first process reads them when Prometheus asks. */
-const GAUGED: Gauged[] = [];
+const GAUGED: Gauged[] = [
+  {
+    name: 'keytrustee_mails_waiting',
+    help: 'Mails that wait or are tried again.',
+    read: ({ pool }) => countMails(pool, 'waiting'),
+  },
+  {
+    name: 'keytrustee_mails_given_up',
+    help: 'Mails that were given up and wait for ktadmin mail retry.',
+    read: ({ pool }) => countMails(pool, 'given-up'),
+  },
+];
 
 async function measureServer(services: Services, metrics: Metrics, registry: Registry): Promise<void> {
   const { Gauge } = await load('promClient');

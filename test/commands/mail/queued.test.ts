@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sharedServer } from '../support/sandbox.ts';
+import { sharedServer } from '../../support/sandbox.ts';
 
 const server = sharedServer();
 const jobs = () =>

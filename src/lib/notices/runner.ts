@@ -1,0 +1,135 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Runner, TaskList } from 'graphile-worker';
+import type { Settings } from '../core/configuration.ts';
+import type { Trail } from '../core/trail.ts';
+import { clusterAt } from '../database/cluster.ts';
+import { type DatabasePool, openPool, withPooled } from '../database/pool.ts';
+import type { MailJob } from '../mail/queue.ts';
+import { deliver, withoutTokens } from './deliver.ts';
+import { type MailLog, recoverJobs, startRunner, takeTurn } from './session.ts';
+
+/** What the sender of mails works with. `settings` may be replaced while it runs. */
+export interface MailServices {
+  settings: Settings;
+  trail: Trail;
+  log: MailLog;
+}
+
+/** Connections: the turn, the one that listens, and those of mails that are being sent. */
+const POOL_SIZE = 5;
+
+/** Milliseconds between two tries to begin, where the database is away or another process sends. */
+const PAUSE = 2000;
+
+/** Milliseconds that a stop waits at most: a mail that is just leaving is taken up again at the next start. */
+const STOP_LIMIT = 6000;
+
+async function giveUp(services: MailServices, job: MailJob, reason: string): Promise<void> {
+  const { kind, contactId } = job;
+  services.log.error(`mail: ${kind} to contact ${contactId} is given up: ${reason}`);
+  const client = job.kind === 'approval' ? { client: job.clientId } : {};
+  await services.trail.change({
+    event: 'mail.failed',
+    who: `account:${services.settings.account.name}`,
+    from: 'local',
+    what: { kind, contact: contactId, ...client },
+    outcome: 'failed',
+    reason,
+  });
+}
+
+/** One mail of the queue. What it throws is kept as the reason, and the queue tries again later. */
+function mailTask(services: MailServices, pool: DatabasePool): TaskList[string] {
+  return async (payload, { job: { attempts, max_attempts: last }, abortSignal }) => {
+    const job = payload as MailJob;
+    try {
+      const isSent = await deliver({ pool, settings: services.settings, stop: abortSignal }, job);
+      services.log.debug(
+        `mail: ${job.kind} to contact ${job.contactId} ${isSent ? 'left' : 'is of no use any more'}`,
+      );
+    } catch (error) {
+      // The server is stopping and waited long enough: the job keeps its lock, and the next start takes it up.
+      if (abortSignal?.aborted) return new Promise<void>(() => undefined);
+      const reason = withoutTokens(error);
+      if (attempts >= last) {
+        await giveUp(services, job, reason).catch((failed: unknown) => {
+          services.log.error(`mail: not in the audit trail: ${withoutTokens(failed)}`);
+        });
+      }
+      throw new Error(reason);
+    }
+  };
+}
+
+/** Whether mails leave at all now. */
+const isOpen = ({ settings }: MailServices) => settings.configuration.MAIL_TRANSPORT !== 'none';
+
+async function stopRunner(runner: Runner): Promise<void> {
+  const limit = delay(STOP_LIMIT, undefined, { ref: false });
+  await Promise.race([runner.stop().catch(() => undefined), limit]);
+}
+
+/** Waits for the end of a session: the stop, a lost connection, or settings by which mails wait. */
+async function watch(services: MailServices, over: AbortSignal): Promise<void> {
+  while (!over.aborted && isOpen(services))
+    await delay(PAUSE, undefined, { signal: over }).catch(() => undefined);
+}
+
+/** Sends what is in the queue until `stop` or until the database goes away. */
+async function session(services: MailServices, pool: DatabasePool, stop: AbortSignal): Promise<void> {
+  await withPooled(pool, async (turn) => {
+    if (!(await takeTurn(turn))) return;
+    const lost = new AbortController();
+    turn.once('error', () => lost.abort());
+    await recoverJobs(turn);
+    const runner = await startRunner(pool, mailTask(services, pool), services.log);
+    runner.promise.catch(() => undefined).finally(() => lost.abort());
+    try {
+      await watch(services, AbortSignal.any([stop, lost.signal]));
+    } finally {
+      await stopRunner(runner);
+      await turn.query('select pg_advisory_unlock_all()').catch(() => undefined);
+    }
+  });
+}
+
+async function work(services: MailServices, stop: AbortSignal): Promise<void> {
+  const { PG_ROOTDIR, DB_PORT } = services.settings.configuration;
+  const pool = await openPool(clusterAt(PG_ROOTDIR, DB_PORT), POOL_SIZE);
+  let said = '';
+  while (!stop.aborted) {
+    try {
+      if (isOpen(services)) await session(services, pool, stop);
+      said = '';
+    } catch (error) {
+      const reason = withoutTokens(error);
+      if (reason !== said) services.log.warn(`mail: waits: ${reason}`);
+      said = reason;
+    }
+    await delay(PAUSE, undefined, { signal: stop }).catch(() => undefined);
+  }
+  await Promise.race([pool.end(), delay(STOP_LIMIT, undefined, { ref: false })]);
+}
+
+/** What sends mails. */
+export interface MailSender {
+  /** Lets mails that are just leaving finish, within a limit. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Sends the mails of the queue in the background: one process of a server does, whoever has the turn. It outlives a stop of
+ * the database and of the mail server.
+ */
+export function startMail(services: MailServices): MailSender {
+  const stopping = new AbortController();
+  const done = work(services, stopping.signal).catch((error: unknown) => {
+    services.log.error(`mail: ended: ${withoutTokens(error)}`);
+  });
+  return {
+    stop: () => {
+      stopping.abort();
+      return done;
+    },
+  };
+}
