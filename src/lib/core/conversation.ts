@@ -2,7 +2,7 @@ import { failure } from './errors.ts';
 
 /** One end of a channel between two processes of this program. */
 interface Channel {
-  send?(message: object): unknown;
+  send?(message: object, sent: (error: Error | null) => void): unknown;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'disconnect', listener: () => void): unknown;
 }
@@ -32,15 +32,14 @@ function messageOf(value: unknown): Message | undefined {
 export function converse(channel: Channel, answers: Answers): Ask {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(reason: unknown): void }>();
   let last = 0;
-  const send = (message: Message) => channel.send?.(message);
+  // Without a function that takes it, an error of sending would be nobody's, and end the process.
+  const send = (message: Message, failed: (error: Error) => void) =>
+    channel.send?.(message, (error) => error !== null && failed(error));
 
   const answer = async ({ id, question, value }: Message) => {
     const result = await answers[question]?.(value as never);
-    try {
-      send({ ktadmin: 'answer', id, question, value: result });
-    } catch {
-      // The other process has ended meanwhile: nobody waits for the answer.
-    }
+    // Where the other process has ended meanwhile, nobody waits for the answer.
+    send({ ktadmin: 'answer', id, question, value: result }, () => undefined);
   };
   channel.on('message', (received) => {
     const message = messageOf(received);
@@ -58,11 +57,9 @@ export function converse(channel: Channel, answers: Answers): Ask {
     new Promise<T>((resolve, reject) => {
       const id = ++last;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      try {
-        send({ ktadmin: 'question', id, question, value: argument });
-      } catch (error) {
+      send({ ktadmin: 'question', id, question, value: argument }, (error) => {
         waiting.delete(id);
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
+        reject(error);
+      });
     });
 }

@@ -18,6 +18,12 @@ interface Member {
   ask: Ask;
 }
 
+/** A worker as its keeper sees it. One that is not ready yet hears no questions. */
+interface Kept extends Member {
+  worker: Worker;
+  isReady: boolean;
+}
+
 /** How workers are to be kept. */
 export interface CrewRequest {
   count: number;
@@ -29,6 +35,7 @@ export interface CrewRequest {
 
 /** The workers of this process. */
 export interface Crew {
+  /** Those that are ready. */
   members(): Member[];
   /** Settles when every worker has called `ready`; rejects when one ended before that. */
   ready: Promise<void>;
@@ -65,7 +72,7 @@ export interface WorkerFailure {
 /** The workers of one run, and what becomes of each. */
 interface Keeping {
   request: CrewRequest;
-  members: Map<number, Member & { worker: Worker }>;
+  members: Map<number, Kept>;
   ready: Set<number>;
   timers: Set<NodeJS.Timeout>;
   stopping: boolean;
@@ -79,6 +86,7 @@ function keepWorker(keeping: Keeping, number: number, delay: number): void {
   // What this process has from its caller it has taken; a worker must not look for it again.
   const worker = cluster.fork({ KTADMIN_HANDOVER: '' });
   const report = () => {
+    kept.isReady = true;
     ready.add(number);
     if (ready.size === request.count) settle.started();
   };
@@ -87,7 +95,8 @@ function keepWorker(keeping: Keeping, number: number, delay: number): void {
     told = failure(code, message, hint);
   };
   const ask = converse(worker, { ...request.answers(number), ready: report, failed });
-  members.set(number, { number, ask, worker });
+  const kept: Kept = { number, ask, worker, isReady: false };
+  members.set(number, kept);
   worker.once('exit', (status, signal) => {
     members.delete(number);
     if (keeping.stopping) return members.size === 0 ? settle.ended() : undefined;
@@ -112,7 +121,10 @@ async function stopWorkers(keeping: Keeping, limit: number): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     settle.ended = resolve;
   });
-  for (const { ask } of members.values()) void ask('stop').catch(() => undefined);
+  for (const { ask, worker, isReady } of members.values()) {
+    if (isReady) void ask('stop').catch(() => undefined);
+    else worker.process.kill('SIGTERM');
+  }
   const timer = setTimeout(() => {
     for (const { worker } of members.values()) worker.process.kill('SIGKILL');
   }, limit);
@@ -137,7 +149,7 @@ export function startCrew(request: CrewRequest): Crew {
   };
   for (let number = 1; number <= request.count; number++) keepWorker(keeping, number, FIRST_DELAY);
   return {
-    members: () => [...keeping.members.values()],
+    members: () => [...keeping.members.values()].filter(({ isReady }) => isReady),
     ready,
     stop: (limit) => stopWorkers(keeping, limit),
   };

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
 import { explain, failure } from '../core/errors.ts';
@@ -25,6 +26,9 @@ async function refuseUnusable({ confdir, configuration }: Settings, log: Log): P
     'ktadmin restore FILE brings it back; ktadmin config check lists every fault',
   );
 }
+
+/** A reload that hangs does not keep the server from stopping; milliseconds. */
+const RELOAD_LIMIT = 5000;
 
 /** Tells the service manager; one that does not listen does not stop a server that runs. */
 async function tell(log: Log, ...states: string[]): Promise<void> {
@@ -61,7 +65,7 @@ async function run(request: ServeRequest, log: Log): Promise<void> {
     await untilInterrupted();
     log.info('stopping: what is in flight is finished');
     await tell(log, 'STOPPING=1');
-    await reloads;
+    await Promise.race([reloads, pause(RELOAD_LIMIT, undefined, { ref: false })]);
     await running.stop();
     endMetrics();
     log.info('stopped');
