@@ -37,7 +37,12 @@ export async function withVault<T>(
       process.setegid?.(0);
     });
     (await first).release();
-    return await work({ pool, trail: { change: note, note }, events });
+    return await work({
+      pool,
+      reader: { query: (statement) => pool.query(statement), waiting: () => 0, end: async () => undefined },
+      trail: { change: note, note },
+      events,
+    });
   } finally {
     await pool.end();
   }

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientConfig, Pool } from 'pg';
 import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
@@ -11,20 +11,24 @@ export type DatabasePool = Pool;
 const CONNECT_TIMEOUT = 4000;
 const QUERY_TIMEOUT = 10_000;
 
-/** Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. */
-export async function openPool(cluster: Cluster, size: number): Promise<DatabasePool> {
-  const { default: pg } = await load('pg');
-  const pool = new pg.Pool({
+/** How the server connects. */
+export function serverConnection(cluster: Cluster): ClientConfig {
+  return {
     host: cluster.socketDirectory,
     port: cluster.port,
     user: ROLE,
     database: DATABASE,
     application_name: 'keytrusteed',
-    max: size,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     statement_timeout: QUERY_TIMEOUT,
     idle_in_transaction_session_timeout: QUERY_TIMEOUT,
-  });
+  };
+}
+
+/** Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. */
+export async function openPool(cluster: Cluster, size: number): Promise<DatabasePool> {
+  const { default: pg } = await load('pg');
+  const pool = new pg.Pool({ ...serverConnection(cluster), max: size });
   // Without a listener a restart of PostgreSQL would end this process; the query that runs reports the loss.
   pool.on('error', () => undefined);
   return pool;

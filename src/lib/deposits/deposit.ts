@@ -2,6 +2,7 @@ import { failure } from '../core/errors.ts';
 import { Refusal } from '../core/refusal.ts';
 import type { Actor, AuditEvent, Trail } from '../core/trail.ts';
 import type { DatabasePool } from '../database/pool.ts';
+import type { Reader } from '../database/reader.ts';
 
 /** The most that a deposit holds, bytes. */
 export const MAX_CONTENT = 1024 * 1024;
@@ -9,6 +10,8 @@ export const MAX_CONTENT = 1024 * 1024;
 /** What functions on deposits work with. */
 export interface Vault {
   pool: DatabasePool;
+  /** For what only reads, and is quick. */
+  reader: Reader;
   trail: Trail;
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { failure } from '../core/errors.ts';
 import { Refusal } from '../core/refusal.ts';
 import { withPooledTransaction } from '../database/pool.ts';
@@ -23,11 +23,11 @@ interface Row {
   retrievals_left: number | null;
 }
 
-type Found = { standing: Standing } & { [Name in keyof Row]: Row[Name] | null };
+type Found = { standing: Standing; id: string } & { [Name in keyof Row]: Row[Name] | null };
 
 /** The client's standing and its deposit, whose content is left out where each retrieval is counted. */
 const select = (column: 'uuid' | 'handle') => `
-  select ${STANDING} as standing, deposit.uuid, deposit.handle, deposit.sha256, deposit.retrievals_left,
+  select ${STANDING} as standing, client.id, deposit.uuid, deposit.handle, deposit.sha256, deposit.retrievals_left,
     case when deposit.retrievals_left is null then deposit.content end as content
   from ${CLIENT}
   left join public.deposit on deposit.client_id = client.id and deposit.${column} = $2 and ${PRESENT}`;
@@ -44,7 +44,7 @@ const TAKE = `
 
 /** What the disk gave is what the client once sent, or nothing is given. */
 async function checkDigest(vault: Vault, owner: Owner, { uuid, sha256, content }: Row): Promise<void> {
-  if (content !== null && createHash('sha256').update(content).digest().equals(sha256)) return;
+  if (content !== null && hash('sha256', content, 'buffer').equals(sha256)) return;
   const event = eventOf(owner, 'deposit.get', { deposit: uuid });
   await vault.trail.note({ ...event, outcome: 'failed', reason: 'damaged' });
   const hint = 'bring it back from a backup: ktadmin restore FILE --only';
@@ -72,16 +72,23 @@ async function take(vault: Vault, owner: Owner, id: string): Promise<Content> {
   });
 }
 
+/** Many questions share a connection: were an answer ever another's, nobody would be given it. */
+function checkOwn({ id, uuid, handle }: Found, { clientId }: Owner, selector: Selector): void {
+  const isAsked = uuid === null || ('id' in selector ? uuid === selector.id : handle === selector.handle);
+  if (id !== clientId || !isAsked) throw failure('bug', 'the database answered another question');
+}
+
 /** Gives one of a client's deposits. Those of others, and those that were deleted or have expired, are not there. */
 export async function getDeposit(vault: Vault, owner: Owner, selector: Selector): Promise<Content> {
   const column = 'id' in selector ? 'uuid' : 'handle';
-  const { rows } = await vault.pool.query<Found>({
+  const { rows } = await vault.reader.query<Found>({
     name: `deposit-get-${column}`,
     text: SELECT[column],
     values: [owner.clientId, 'id' in selector ? selector.id : selector.handle],
   });
   const [found] = rows;
   checkStanding(found);
+  checkOwn(found, owner, selector);
   if (found.uuid === null) throw new Refusal('not_found');
   const row = found as Row;
   if (row.retrievals_left !== null) return take(vault, owner, row.uuid);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { randomToken } from '../core/random.ts';
 import { Refusal } from '../core/refusal.ts';
 import type { Database } from '../database/connection.ts';
@@ -55,7 +55,7 @@ function check({ content, sha256, handle }: Wanted): void {
   if (handle !== null) checkHandle(handle);
   if (content.length === 0) throw new Refusal('invalid_request', 'a deposit has at least one byte');
   if (content.length > MAX_CONTENT) throw new Refusal('too_large');
-  if (!createHash('sha256').update(content).digest().equals(sha256)) throw new Refusal('digest_mismatch');
+  if (!hash('sha256', content, 'buffer').equals(sha256)) throw new Refusal('digest_mismatch');
 }
 
 async function insert(database: Database, { clientId }: Owner, wanted: Wanted): Promise<Row | undefined> {

@@ -92,6 +92,10 @@ export async function useShedding(app: App, services: Services, limits: Limits):
   };
   await app.register(underPressure, { maxEventLoopDelay: limits.delay, pressureHandler: shed });
   app.addHook('onRequest', (_request, _reply, done) => {
-    done(services.pool.waitingCount > limits.queue ? new Refusal('unavailable') : undefined);
+    done(
+      services.pool.waitingCount + services.reader.waiting() > limits.queue
+        ? new Refusal('unavailable')
+        : undefined,
+    );
   });
 }

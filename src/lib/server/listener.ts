@@ -3,6 +3,7 @@ import { errorCode, explain, failure } from '../core/errors.ts';
 import type { AuditEvent, OpenTrail } from '../core/trail.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { openPool } from '../database/pool.ts';
+import { openReader } from '../database/reader.ts';
 import { keyThread } from '../gpg/key-thread.ts';
 import { createApp } from './app.ts';
 import { type Started, startBackground } from './background.ts';
@@ -14,6 +15,8 @@ import { openTls } from './tls.ts';
 
 /** Connections to PostgreSQL of one process. */
 const POOL_SIZE = 10;
+/** Connections for look-ups of one process; each carries many at once. */
+const READERS = 4;
 
 /** How long what is in flight may take when the server stops; milliseconds. */
 export const STOP_LIMIT = 30_000;
@@ -87,9 +90,10 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
-async function letGo({ trail, keys, pool }: Services): Promise<void> {
+async function letGo({ trail, keys, pool, reader }: Services): Promise<void> {
   await trail.close();
   await keys.close();
+  await reader.end();
   await pool.end();
 }
 
@@ -121,8 +125,10 @@ async function openServices(request: ListenRequest): Promise<Services> {
   const { settings, worker, log, secret, spend } = request;
   const { PG_ROOTDIR, DB_PORT } = settings.configuration;
   const trail = await request.openTrail(worker);
-  const pool = await openPool(clusterAt(PG_ROOTDIR, DB_PORT), POOL_SIZE);
-  return { settings, pool, trail, keys: keyThread(), log, worker, secret, spend };
+  const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
+  const pool = await openPool(cluster, POOL_SIZE);
+  const reader = openReader(cluster, READERS);
+  return { settings, pool, reader, trail, keys: keyThread(), log, worker, secret, spend };
 }
 
 /** Opens everything that one process of the server needs, and listens. */

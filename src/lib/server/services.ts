@@ -8,6 +8,7 @@ import type {
 import type { Settings } from '../core/configuration.ts';
 import type { OpenTrail } from '../core/trail.ts';
 import type { DatabasePool } from '../database/pool.ts';
+import type { Reader } from '../database/reader.ts';
 import type { KeyThread } from '../gpg/key-thread.ts';
 import type { Log } from './log.ts';
 
@@ -23,6 +24,8 @@ export type App = FastifyInstance<
 export interface Services {
   settings: Settings;
   pool: DatabasePool;
+  /** For queries that only read and are quick. */
+  reader: Reader;
   trail: OpenTrail;
   /** Looks at keys and signatures of strangers. */
   keys: KeyThread;

@@ -199,6 +199,24 @@ test('what is not there, is another’s, was deleted or has expired is the same:
   expect(await client.ask('GET', by('mine'))).toMatchObject({ status: 200 });
 });
 
+test('many who ask at once each get their own, also after every connection to the database was lost', async () => {
+  const names = Array.from({ length: 40 }, (_, index) => `own-${index}`);
+  const owners = names.map((_, index) => (index % 2 === 0 ? client : stranger));
+  await Promise.all(names.map((name, index) => owners[index]?.put(name, `handle=${name}`)));
+  const getAll = () => Promise.all(names.map((name, index) => owners[index]?.ask('GET', by(name))));
+  const told = async () => (await getAll()).map((answer) => answer?.body.toString());
+  expect(await told()).toEqual(names);
+  await server.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'keytrusteed'",
+  );
+  const after = await getAll();
+  for (const [index, answer] of after.entries())
+    expect(answer).toMatchObject(
+      answer?.status === 200 ? { body: Buffer.from(`own-${index}`) } : refused(503, 'unavailable'),
+    );
+  expect(await told()).toEqual(names);
+});
+
 test('what was deleted can be recovered while its time lasts and its handle is free', async () => {
   const first = await client.put('first', 'handle=back');
   expect(await client.ask('DELETE', by('back'))).toMatchObject({ status: 204, body: Buffer.alloc(0) });
