@@ -14,6 +14,7 @@ import { ownerOf } from '../src/lib/core/ownership.ts';
 import { dropPrivileges } from '../src/lib/core/privileges.ts';
 import { randomToken } from '../src/lib/core/random.ts';
 import type { Reporter } from '../src/lib/core/reporter.ts';
+import type { Recorder } from '../src/lib/core/trail.ts';
 import { clusterAt } from '../src/lib/database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../src/lib/database/connection.ts';
 import { addOrganization } from '../src/lib/organizations/add.ts';
@@ -41,13 +42,19 @@ function readArguments(argv: string[]): { confdir: string; deposits: number } {
   return { confdir: resolve(confdir), deposits: Number(deposits) };
 }
 
+/** A bench keeps no audit trail. */
+const nobody: Recorder = {
+  trail: { change: async () => undefined, note: async () => undefined },
+  actor: { who: 'unknown', from: 'local' },
+};
+
 /** An active client of this run's own, by the functions that also the server will use. */
 async function makeClient(database: Database): Promise<string> {
-  await addOrganization(database, ORGANIZATION, [], silent);
+  await addOrganization(database, ORGANIZATION, [], silent, nobody);
   const fingerprint = randomBytes(20).toString('hex').toUpperCase();
   const publicKey = '(made by bench/seed-deposits)';
   await addClient(database, { organization: ORGANIZATION, fingerprint, name: 'seed', publicKey });
-  await setClientState(database, fingerprint, 'active');
+  await setClientState(database, fingerprint, 'active', nobody);
   return fingerprint;
 }
 

@@ -6,6 +6,7 @@ import { refuseUnfinished } from '../lib/core/unfinished.ts';
 import { initialize } from '../lib/setup/initialize.ts';
 import { prepareServer } from '../lib/setup/owner.ts';
 import { planServer } from '../lib/setup/request.ts';
+import { recordServer } from '../lib/terminal/audit.ts';
 import { bareCommand, option } from '../lib/terminal/command.ts';
 import { become } from '../lib/terminal/execute.ts';
 import { askText } from '../lib/terminal/prompts.ts';
@@ -60,7 +61,11 @@ export default bareCommand({
       notice: (text) => terminal.notice(text),
     });
     await become(account, terminal, { prepared: proposal });
-    return initialize(request, account, terminal);
+    const result = await initialize(request, account, terminal);
+    const { fingerprint, made } = result;
+    if (Object.values(made).some(Boolean))
+      await recordServer({ confdir, account }, 'server.init', { fingerprint, ...made });
+    return result;
   },
   print: (result, terminal) => terminal.write(`Initialized directory for ${result.fingerprint}\n`),
 });

@@ -1,5 +1,6 @@
 import { addClient, type ClientState, setClientState } from '../../src/lib/clients/client.ts';
 import { load } from '../../src/lib/core/lazy.ts';
+import type { Recorder } from '../../src/lib/core/trail.ts';
 import { clusterAt } from '../../src/lib/database/cluster.ts';
 import { type Database, withDatabase } from '../../src/lib/database/connection.ts';
 import { isRoot, type TestServer, world } from './sandbox.ts';
@@ -32,6 +33,12 @@ export async function onDatabase<T>(
   }
 }
 
+/** Of what a test prepares there is no trail. */
+const nobody: Recorder = {
+  trail: { change: async () => undefined, note: async () => undefined },
+  actor: { who: 'unknown', from: 'local' },
+};
+
 /** Adds a client to an organization as a registration will, and brings it into a state. */
 export async function addTestClient(
   server: TestServer,
@@ -46,7 +53,7 @@ export async function addTestClient(
       name: `host-${fingerprint[0]}`,
       publicKey: 'a key',
     });
-    if (state !== 'pending') await setClientState(database, fingerprint, 'active');
-    if (state === 'disabled') await setClientState(database, fingerprint, 'disabled');
+    if (state !== 'pending') await setClientState(database, fingerprint, 'active', nobody);
+    if (state === 'disabled') await setClientState(database, fingerprint, 'disabled', nobody);
   });
 }

@@ -1,8 +1,8 @@
 import { checkFingerprint, setClientState } from '../../lib/clients/client.ts';
 import { checkOrganizationName } from '../../lib/organizations/names.ts';
+import { withRecordedDatabase } from '../../lib/terminal/audit.ts';
 import { reportClient } from '../../lib/terminal/client.ts';
 import { command, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool activate-client`: approves a client that asks for it; one that was stopped stays stopped. */
 export default command({
@@ -20,8 +20,8 @@ export default command({
   ],
   async run({ name, fingerprint }, { settings, terminal }) {
     const conditions = { organization: name, from: 'pending' as const };
-    const change = await withServerDatabase(settings, (database) =>
-      setClientState(database, fingerprint, 'active', conditions),
+    const change = await withRecordedDatabase(settings, (database, recorder) =>
+      setClientState(database, fingerprint, 'active', recorder, conditions),
     );
     return reportClient(change, terminal);
   },

@@ -1,7 +1,7 @@
 import { addOrganization } from '../../lib/organizations/add.ts';
 import { checkContacts, checkOrganizationName } from '../../lib/organizations/names.ts';
+import { withRecordedDatabase } from '../../lib/terminal/audit.ts';
 import { command, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool add`: adds an organization, or contacts to one that exists. */
 export default command({
@@ -20,5 +20,7 @@ export default command({
   },
   examples: ['keytrustee-orgtool add -n disaster-recov -c finn@example.com,jake@example.com'],
   run: ({ name, contacts }, { settings, terminal }) =>
-    withServerDatabase(settings, (database) => addOrganization(database, name, contacts, terminal)),
+    withRecordedDatabase(settings, (database, recorder) =>
+      addOrganization(database, name, contacts, terminal, recorder),
+    ),
 });

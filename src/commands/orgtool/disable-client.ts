@@ -1,7 +1,7 @@
 import { checkFingerprint, setClientState } from '../../lib/clients/client.ts';
+import { withRecordedDatabase } from '../../lib/terminal/audit.ts';
 import { reportClient } from '../../lib/terminal/client.ts';
 import { command, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool disable-client`: stops a client. */
 export default command({
@@ -11,8 +11,8 @@ export default command({
   },
   examples: ['keytrustee-orgtool disable-client --fingerprint 0123456789ABCDEF0123456789ABCDEF01234567'],
   async run({ fingerprint }, { settings, terminal }) {
-    const change = await withServerDatabase(settings, (database) =>
-      setClientState(database, fingerprint, 'disabled'),
+    const change = await withRecordedDatabase(settings, (database, recorder) =>
+      setClientState(database, fingerprint, 'disabled', recorder),
     );
     return reportClient(change, terminal);
   },

@@ -1,8 +1,8 @@
 import { LOGGER } from '../../lib/organizations/add.ts';
 import { setOrganizationState } from '../../lib/organizations/change.ts';
 import { checkOrganizationName } from '../../lib/organizations/names.ts';
+import { withRecordedDatabase } from '../../lib/terminal/audit.ts';
 import { command, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool disable`: stops an organization and all its clients. */
 export default command({
@@ -10,8 +10,8 @@ export default command({
   options: { name: option('-n, --name <name>', 'the organization', checkOrganizationName).required() },
   examples: ['ktadmin orgtool disable -n disaster-recov'],
   async run({ name }, { settings, terminal }) {
-    const changed = await withServerDatabase(settings, (database) =>
-      setOrganizationState(database, name, 'disabled'),
+    const changed = await withRecordedDatabase(settings, (database, recorder) =>
+      setOrganizationState(database, name, 'disabled', recorder),
     );
     terminal.log(
       LOGGER,

@@ -1,8 +1,8 @@
 import { LOGGER } from '../../lib/organizations/add.ts';
 import { removeContact } from '../../lib/organizations/change.ts';
 import { checkEmail, checkOrganizationName } from '../../lib/organizations/names.ts';
+import { withRecordedDatabase } from '../../lib/terminal/audit.ts';
 import { command, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
 
 /** `orgtool remove-contact`: takes an administrator off an organization. */
 export default command({
@@ -13,7 +13,9 @@ export default command({
   },
   examples: ['ktadmin orgtool remove-contact -n disaster-recov -c jake@example.com'],
   async run({ name, contact }, { settings, terminal }) {
-    await withServerDatabase(settings, (database) => removeContact(database, name, contact));
+    await withRecordedDatabase(settings, (database, recorder) =>
+      removeContact(database, name, contact, recorder),
+    );
     terminal.log(LOGGER, 'INFO', `Removed contact ${contact} from ${name}`);
     return { name, contact };
   },

@@ -3,8 +3,8 @@ import { randomSecret } from '../../lib/core/random.ts';
 import { LOGGER } from '../../lib/organizations/add.ts';
 import { setAuthorization } from '../../lib/organizations/change.ts';
 import { checkNewSecret, checkOrganizationName, checkSecret } from '../../lib/organizations/names.ts';
+import { withRecordedDatabase } from '../../lib/terminal/audit.ts';
 import { command, flag, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
 import { askSecret } from '../../lib/terminal/prompts.ts';
 import { readSecret } from '../../lib/terminal/secret.ts';
 import { path } from '../../lib/terminal/values.ts';
@@ -43,7 +43,9 @@ export default command({
     if (secret)
       terminal.warn('other users can see the code in the list of processes; --secret-stdin hides it');
     const code = prepared ?? (await askSecret(`New authorization code of ${name}`, checkNewSecret));
-    await withServerDatabase(settings, (database) => setAuthorization(database, name, code));
+    await withRecordedDatabase(settings, (database, recorder) =>
+      setAuthorization(database, name, code, recorder),
+    );
     terminal.log(LOGGER, 'INFO', 'Setting authorization secret');
     if (code === '') terminal.warn(`${name} now lets every client in without a code`);
     return { name, automaticApproval: code === '', ...(generate ? { secret: code } : {}) };

@@ -1,5 +1,12 @@
+import type { Account } from '../core/account.ts';
 import { confdirFiles } from '../core/config.ts';
-import { auditDirectory, type Settings } from '../core/configuration.ts';
+import {
+  auditDirectory,
+  type Configuration,
+  readConfiguration,
+  type Settings,
+} from '../core/configuration.ts';
+import { failure } from '../core/errors.ts';
 import type { OpenTrail, Trail } from '../core/trail.ts';
 import { bareFingerprint } from '../gpg/server-key.ts';
 import { clearSign } from '../gpg/signature.ts';
@@ -11,27 +18,35 @@ const MEGABYTE = 1024 * 1024;
 /** How long a stream that another process has is waited for, in milliseconds: it may be ending, or be another command. */
 const WAIT = 20_000;
 
-function optionsOf({ confdir, account, configuration }: Settings): TrailOptions {
-  const key = bareFingerprint(configuration.LOCAL_FINGERPRINT);
+/** The size of a file where no configuration says it. */
+const FILE_MEGABYTES = 64;
+
+/** A server; its configuration is not there yet, or lost, before a restore. */
+type Server = Pick<Settings, 'confdir' | 'account'> & { configuration: Configuration | undefined };
+
+function optionsOf({ confdir, account, configuration }: Server): TrailOptions {
   return {
-    fileBytes: configuration.AUDIT_FILE_MEGABYTES * MEGABYTE,
-    sign: (text) => clearSign(confdirFiles(confdir), key, text),
+    fileBytes: (configuration?.AUDIT_FILE_MEGABYTES ?? FILE_MEGABYTES) * MEGABYTE,
+    async sign(text) {
+      if (configuration === undefined) throw failure('state', 'the server has no key yet');
+      return clearSign(confdirFiles(confdir), bareFingerprint(configuration.LOCAL_FINGERPRINT), text);
+    },
     who: `account:${account.name}`,
     wait: WAIT,
   };
 }
 
 /** Opens the stream of one of the server's processes, counted from 1. */
-export async function openServerTrail(settings: Settings, worker = 1): Promise<OpenTrail> {
+export async function openServerTrail(settings: Settings, worker: number): Promise<OpenTrail> {
   const directory = auditDirectory(settings.confdir, settings.configuration);
   return openTrail(directory, `server-${worker}`, optionsOf(settings));
 }
 
 /** The stream that all commands share. It is opened for each event, so that none of them waits for another's whole work. */
-export function commandTrail(settings: Settings): Trail {
-  const directory = auditDirectory(settings.confdir, settings.configuration);
+export function commandTrail(server: Server): Trail {
+  const directory = auditDirectory(server.confdir, server.configuration ?? {});
   const change: Trail['change'] = async (event) => {
-    const trail = await openTrail(directory, 'command', optionsOf(settings));
+    const trail = await openTrail(directory, 'command', optionsOf(server));
     try {
       await trail.change(event);
     } finally {
@@ -39,4 +54,10 @@ export function commandTrail(settings: Settings): Trail {
     }
   };
   return { change, note: change };
+}
+
+/** The same, of a server that may be about to come back from a backup. */
+export async function commandTrailOf(confdir: string, account: Account): Promise<Trail> {
+  const configuration = await readConfiguration(confdir).catch(() => undefined);
+  return commandTrail({ confdir, account, configuration });
 }

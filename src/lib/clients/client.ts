@@ -1,5 +1,6 @@
 import { failure } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
+import { type Recorder, recordChange } from '../core/trail.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
 
 /** A client is pending until it is approved, then active; disabled means stopped. */
@@ -127,6 +128,7 @@ export async function setClientState(
   database: Database,
   fingerprint: string,
   to: 'active' | 'disabled',
+  recorder: Recorder,
   conditions: { organization?: string | undefined; from?: ClientState | undefined } = {},
 ): Promise<ClientChange> {
   return withTransaction(database, async () => {
@@ -152,6 +154,11 @@ export async function setClientState(
       fingerprint,
       to,
     ]);
+    await recordChange(recorder, to === 'active' ? 'client.enable' : 'client.disable', {
+      client: fingerprint,
+      organization: client.organization,
+      before: client.state,
+    });
     return { client: await lockClient(database, fingerprint), before: client.state };
   });
 }

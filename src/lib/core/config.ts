@@ -20,8 +20,10 @@ export const DEFAULT_PORT = 11371;
 export const environment = {
   confdir: nonEmpty('KEYTRUSTEE_CONFDIR'),
   account: nonEmpty('KTADMIN_USER'),
-  /** Set by this program for itself: this run goes on for a caller (handover.ts). */
+  /** Set by this program for itself: this run goes on for a caller (handover.ts), whose name it is. */
   handover: nonEmpty('KTADMIN_HANDOVER'),
+  /** Who called sudo, for the audit trail; without sudo it can be anything. */
+  sudoUser: nonEmpty('SUDO_USER'),
   /** For tests of what a crash leaves: the step at which this process ends itself (steps.ts). */
   killAt: nonEmpty('KTADMIN_KILL_AT'),
   pgBindir: nonEmpty('PG_BINDIR'),
@@ -86,7 +88,7 @@ export function confdirFiles(confdir: string) {
   };
 }
 
-/** The environment of this program's own continuation: the caller's, and the mark by which it knows. */
-export function continuedEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, KTADMIN_HANDOVER: '1' };
+/** The environment of this program's own continuation: the caller's, and the caller's name, by which it knows. */
+export function continuedEnvironment(caller: string): NodeJS.ProcessEnv {
+  return { ...process.env, KTADMIN_HANDOVER: caller };
 }

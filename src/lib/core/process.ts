@@ -1,4 +1,4 @@
-import { constants } from 'node:os';
+import { constants, userInfo } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Options } from 'execa';
 import { childEnvironment, continuedEnvironment } from './config.ts';
@@ -191,7 +191,7 @@ export async function continueAs(
   const child = execa(file, args, {
     reject: false,
     extendEnv: false,
-    env: continuedEnvironment(),
+    env: continuedEnvironment(userInfo().username),
     stdio: ['inherit', 'inherit', 'inherit', ...descriptors],
   } as Options);
   const passOn = () => {

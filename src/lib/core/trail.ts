@@ -36,3 +36,18 @@ export interface OpenTrail extends Trail {
 
 /** Who causes what is done, for the audit trail: the two fields of every event. */
 export type Actor = Pick<AuditEvent, 'who' | 'from'>;
+
+/** What a function that changes something needs to record it: where, and who causes it. */
+export interface Recorder {
+  trail: Trail;
+  actor: Actor;
+}
+
+/** Records a change inside its transaction, before the commit. */
+export async function recordChange(
+  { trail, actor }: Recorder,
+  event: string,
+  what: AuditEvent['what'],
+): Promise<void> {
+  await trail.change({ event, ...actor, what, outcome: 'done' });
+}

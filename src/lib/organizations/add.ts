@@ -1,5 +1,6 @@
 import { randomSecret, randomToken } from '../core/random.ts';
 import type { Reporter } from '../core/reporter.ts';
+import { type Recorder, recordChange } from '../core/trail.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
 import { enqueueMail } from '../mail/queue.ts';
 
@@ -22,6 +23,7 @@ export async function addOrganization(
   name: string,
   contacts: string[],
   reporter: Reporter,
+  recorder: Recorder,
 ): Promise<AddedOrganization> {
   return withTransaction(database, async () => {
     // The log line and the creation that `list` prints show one and the same moment, as the original's do.
@@ -32,10 +34,6 @@ export async function addOrganization(
       [randomToken(), name, randomSecret(), now],
     );
     const created = inserted.rowCount === 1;
-    if (created) {
-      reporter.log(LOGGER, 'INFO', 'Adding organization to database', now);
-      reporter.log(LOGGER, 'INFO', 'Initializing random secret');
-    }
     const added = await database.query<{ id: string; email: string }>(
       `insert into public.contact (organization_id, email)
        select organization.id, email from public.organization, unnest($2::text[]) with ordinality as given (email, position)
@@ -45,12 +43,17 @@ export async function addOrganization(
     );
     for (const { id } of added.rows) await enqueueMail(database, { kind: 'invitation', contactId: id });
     const addedContacts = added.rows.map((row) => row.email);
-    if (!created)
-      reporter.log(
-        LOGGER,
-        'INFO',
-        `Organization exists, new contacts: ${addedContacts.join(', ') || 'none'}`,
-      );
+    if (created || addedContacts.length > 0) {
+      const event = created ? 'organization.add' : 'contact.add';
+      await recordChange(recorder, event, { organization: name, contacts: addedContacts.join(',') });
+    }
+    if (created) {
+      reporter.log(LOGGER, 'INFO', 'Adding organization to database', now);
+      reporter.log(LOGGER, 'INFO', 'Initializing random secret');
+    } else {
+      const news = addedContacts.join(', ') || 'none';
+      reporter.log(LOGGER, 'INFO', `Organization exists, new contacts: ${news}`);
+    }
     return { name, created, addedContacts };
   });
 }

@@ -1,15 +1,25 @@
 import { failure } from '../core/errors.ts';
+import { type Recorder, recordChange } from '../core/trail.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
 import { unknownOrganization } from './list.ts';
 
 /** Sets an organization's authorization code; an empty one lets clients in without a code. */
-export async function setAuthorization(database: Database, name: string, secret: string): Promise<void> {
+export async function setAuthorization(
+  database: Database,
+  name: string,
+  secret: string,
+  recorder: Recorder,
+): Promise<void> {
   await withTransaction(database, async () => {
     const { rowCount } = await database.query(
       'update public.organization set auth_secret = $2 where name = $1',
       [name, secret],
     );
     if (rowCount !== 1) throw unknownOrganization(name);
+    await recordChange(recorder, 'organization.set-auth', {
+      organization: name,
+      automaticApproval: secret === '',
+    });
   });
 }
 
@@ -21,6 +31,7 @@ export async function setOrganizationState(
   database: Database,
   name: string,
   state: keyof typeof STATE,
+  recorder: Recorder,
 ): Promise<boolean> {
   return withTransaction(database, async () => {
     const { rows } = await database.query<{ state: number }>(
@@ -31,12 +42,19 @@ export async function setOrganizationState(
     if (current === undefined) throw unknownOrganization(name);
     if (current.state === STATE[state]) return false;
     await database.query('update public.organization set state = $2 where name = $1', [name, STATE[state]]);
+    const event = state === 'enabled' ? 'organization.enable' : 'organization.disable';
+    await recordChange(recorder, event, { organization: name });
     return true;
   });
 }
 
 /** Removes a contact from an organization. */
-export async function removeContact(database: Database, name: string, email: string): Promise<void> {
+export async function removeContact(
+  database: Database,
+  name: string,
+  email: string,
+  recorder: Recorder,
+): Promise<void> {
   await withTransaction(database, async () => {
     const organization = await database.query<{ id: string }>(
       'select id from public.organization where name = $1 for update',
@@ -50,6 +68,7 @@ export async function removeContact(database: Database, name: string, email: str
     );
     if (rowCount !== 1)
       throw failure('notFound', `${email} is not a contact of ${name}`, `ktadmin orgtool list -n ${name}`);
+    await recordChange(recorder, 'contact.remove', { organization: name, contact: email });
   });
 }
 
@@ -78,7 +97,11 @@ export async function countContents(database: Database, name: string): Promise<O
 }
 
 /** Removes an organization and its contacts. One that has clients is refused: their keys would be lost with it. */
-export async function removeOrganization(database: Database, name: string): Promise<OrganizationContents> {
+export async function removeOrganization(
+  database: Database,
+  name: string,
+  recorder: Recorder,
+): Promise<OrganizationContents> {
   return withTransaction(database, async () => {
     await database.query('select from public.organization where name = $1 for update', [name]);
     const contents = await countContents(database, name);
@@ -90,6 +113,7 @@ export async function removeOrganization(database: Database, name: string): Prom
       );
     }
     await database.query('delete from public.organization where name = $1', [name]);
+    await recordChange(recorder, 'organization.remove', { organization: name, contacts: contents.contacts });
     return contents;
   });
 }

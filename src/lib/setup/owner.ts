@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Account, currentAccount, findAccount, isRoot } from '../core/account.ts';
 import { DEFAULT_ACCOUNT } from '../core/config.ts';
+import { auditDirectory } from '../core/configuration.ts';
 import { errorCode, failure } from '../core/errors.ts';
 import { exists, lstatOrNothing, makePrivateDirectory } from '../core/files.ts';
 import { ownerOf, refuseOpenDirectory } from '../core/ownership.ts';
@@ -92,7 +93,9 @@ export async function prepareServer(
   const account = await chooseOwner(confdir, choice);
   await refuseOldKeys(confdir);
   await prepareDirectory(confdir, account);
-  if (isNew) await prepareDirectory(newServer.PG_ROOTDIR, account);
+  if (!isNew) return account;
+  await prepareDirectory(newServer.PG_ROOTDIR, account);
+  await prepareDirectory(auditDirectory(confdir, {}), account);
   return account;
 }
 

@@ -4,6 +4,7 @@ import type { SetContents } from '../backups/restore/contents.ts';
 import type { Account } from '../core/account.ts';
 import { readConfiguration } from '../core/configuration.ts';
 import { clusterAt } from '../database/cluster.ts';
+import { recordServer } from './audit.ts';
 import { describeOnlyPlan, type parseOnly, selectionOf } from './only.ts';
 import { confirm } from './prompts.ts';
 import type { Terminal } from './terminal.ts';
@@ -26,8 +27,11 @@ export async function restoreParts(
   checkOnlyOrigin(contents, LOCAL_FINGERPRINT, values.force);
   const agree = async (plan: OnlyPlan) => {
     terminal.notice(describeOnlyPlan(plan, contents));
-    if (values.yes || values.dryRun || changesNothing(plan)) return true;
-    return confirm(terminal, 'Add what is missing?', '--yes');
+    if (values.dryRun || changesNothing(plan)) return true;
+    if (!values.yes && !(await confirm(terminal, 'Add what is missing?', '--yes'))) return false;
+    const what = { restored: 'parts', fingerprint: contents.manifest.fingerprint };
+    await recordServer({ confdir, account }, 'server.restore', what);
+    return true;
   };
   const request = {
     selection: selectionOf(values.only),

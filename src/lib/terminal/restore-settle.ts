@@ -2,6 +2,9 @@ import type { Journal } from '../backups/restore/journal.ts';
 import { type RestoreResult, resultOf } from '../backups/restore/restore.ts';
 import { type Settlement, settleUnfinished } from '../backups/restore/settle.ts';
 import type { Account } from '../core/account.ts';
+import { exists } from '../core/files.ts';
+import { exchangeJournal } from '../core/unfinished.ts';
+import { recordServer } from './audit.ts';
 import { become } from './execute.ts';
 import { chooseRestoreOwner } from './restore-owner.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,6 +33,8 @@ export async function finishRestore(
 ): Promise<RestoreResult | undefined> {
   const account = await chooseRestoreOwner(confdir, user, terminal);
   await become(account, terminal);
+  if (await exists(exchangeJournal(confdir)))
+    await recordServer({ confdir, account }, 'server.restore', { restored: 'finish' });
   const settled = await settle(confdir, 'finish', account, terminal);
   if (settled === undefined) terminal.notice('nothing was cut off: there is nothing to finish');
   return settled === undefined ? undefined : resultOf(settled, confdir);

@@ -4,6 +4,7 @@ import { checkParent } from '../backups/restore/plan.ts';
 import { type UndoPlan, undoRestore } from '../backups/restore/undo.ts';
 import { failure } from '../core/errors.ts';
 import { exchangeJournal } from '../core/unfinished.ts';
+import { recordServer } from './audit.ts';
 import { counted, describeDifference } from './difference.ts';
 import { become } from './execute.ts';
 import { confirm } from './prompts.ts';
@@ -59,6 +60,7 @@ export async function undo(
   await checkParent(confdir);
   const agree = async (question: string) => {
     if (!yes && !(await confirm(terminal, question, '--yes'))) throw failure('failed', 'nothing was changed');
+    await recordServer({ confdir, account }, 'server.restore', { restored: 'undo' });
   };
   const open = await readJournal(exchangeJournal(confdir));
   if (open === undefined)

@@ -11,6 +11,7 @@ import type { ZipPair } from '../backups/original/zip-pair.ts';
 import type { Check } from '../backups/verify/checks.ts';
 import type { Account } from '../core/account.ts';
 import { failure } from '../core/errors.ts';
+import { recordedRestore } from './audit.ts';
 import { flag, type OptionValues, option } from './command.ts';
 import { askSecret, confirm } from './prompts.ts';
 import { readSecret } from './secret.ts';
@@ -70,7 +71,10 @@ export async function restoreUnsignedSet(
   refuseUnsigned(request);
   if (!request.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
     throw failure('failed', 'nothing was changed');
-  return restoreUnsigned(set, plan, account, terminal);
+  const what = { restored: 'unsigned', fingerprint: plan.fingerprint };
+  return recordedRestore({ confdir: request.confdir, account }, what, () =>
+    restoreUnsigned(set, plan, account, terminal),
+  );
 }
 
 /** Where the dump of other tables is, and how it is loaded. */

@@ -9,6 +9,7 @@ import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 import { reached } from '../core/steps.ts';
 import { exchangeJournal } from '../core/unfinished.ts';
+import { recordedRestore } from './audit.ts';
 import { describeDifference } from './difference.ts';
 import { confirm } from './prompts.ts';
 import { describePlan, warnings } from './restore.ts';
@@ -79,7 +80,10 @@ export async function restoreWhole(
   if (!plan.isKnown && wishes.fingerprint === undefined) terminal.warn(strangers(plan.fingerprint));
   if (!wishes.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
     throw failure('failed', 'nothing was changed');
+  const what = { restored: 'whole', fingerprint: plan.fingerprint, made: plan.created };
   return withVerdict(confdir, terminal, () =>
-    restoreSet(contents, plan, account, terminal, consentOf(wishes.yes, terminal)),
+    recordedRestore({ confdir, account }, what, () =>
+      restoreSet(contents, plan, account, terminal, consentOf(wishes.yes, terminal)),
+    ),
   );
 }

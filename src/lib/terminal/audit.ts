@@ -1,0 +1,63 @@
+import { commandTrail, commandTrailOf } from '../audit/settings.ts';
+import { type Account, currentAccount } from '../core/account.ts';
+import { environment } from '../core/config.ts';
+import type { Settings } from '../core/configuration.ts';
+import { explain } from '../core/errors.ts';
+import type { Actor, AuditEvent, Recorder } from '../core/trail.ts';
+import type { Database } from '../database/connection.ts';
+import { withServerDatabase } from './database.ts';
+
+/** Whose command this is, asked before root becomes the service account; and who used sudo, as far as sudo says so. */
+const CALLER = environment.handover ?? currentAccount().name;
+
+/** A name that can stand in the trail. SUDO_USER can hold anything where sudo was not used. */
+const NAME = /^[^\s\p{Cc}]{1,64}$/u;
+
+function actor(): Actor {
+  const { sudoUser } = environment;
+  const behind = sudoUser !== undefined && NAME.test(sudoUser) ? ` sudo:${sudoUser}` : '';
+  return { who: `account:${CALLER}${behind}`, from: 'local' };
+}
+
+/** Lends a connection to the server's database for a change, and what records it. */
+export async function withRecordedDatabase<T>(
+  settings: Settings,
+  work: (database: Database, recorder: Recorder) => Promise<T>,
+): Promise<T> {
+  const recorder = { trail: commandTrail(settings), actor: actor() };
+  return withServerDatabase(settings, (database) => work(database, recorder));
+}
+
+/** A server that an event of its own concerns: it may be made, or replaced, by this very command. */
+export interface ConcernedServer {
+  confdir: string;
+  account: Account;
+}
+
+/** Records what is done to a server as a whole, before it is done. */
+export async function recordServer(
+  { confdir, account }: ConcernedServer,
+  event: 'server.init' | 'server.restore',
+  what: AuditEvent['what'],
+  failed?: unknown,
+): Promise<void> {
+  const trail = await commandTrailOf(confdir, account);
+  const ended: Pick<AuditEvent, 'outcome' | 'reason'> =
+    failed === undefined ? { outcome: 'done' } : { outcome: 'failed', reason: explain(failed).message };
+  await trail.change({ event, ...actor(), what, ...ended });
+}
+
+/** Records a restore and does it; where it fails, that is recorded, too, as far as it can be. */
+export async function recordedRestore<T>(
+  server: ConcernedServer,
+  what: AuditEvent['what'],
+  work: () => Promise<T>,
+): Promise<T> {
+  await recordServer(server, 'server.restore', what);
+  try {
+    return await work();
+  } catch (error) {
+    await recordServer(server, 'server.restore', what, error).catch(() => undefined);
+    throw error;
+  }
+}
