@@ -81,6 +81,9 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['config', 'keytrustee.conf'],
   ['config show', 'what it says', () => import('./commands/config/show.ts')],
   ['config check', 'every fault of it', () => import('./commands/config/check.ts')],
+  ['audit', 'who did what, and when'],
+  ['audit show', 'what is recorded', () => import('./commands/audit/show.ts')],
+  ['audit verify', 'whether it is as the server wrote it', () => import('./commands/audit/verify.ts')],
 ];
 
 /** The names that the program goes by, and the words that each stands for. */

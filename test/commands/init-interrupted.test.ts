@@ -70,7 +70,7 @@ test.each(
     const { outcome, seen } = await interrupt(place, '--generate-key', signal);
     expect(outcome).toMatchObject({ status, stdout: '' });
     expect(withoutDrop(outcome.stderr)).toBe(`ktadmin: error: interrupted by ${signal}\n`);
-    expect((await names(place.directory)).toSorted()).toEqual(['.keytrustee', 'db']);
+    expect((await names(place.directory)).toSorted()).toEqual(['.keytrustee', 'audit', 'db']);
     const [home = 'none'] = gpgHomes(seen);
     expect(home).toMatch(/^\/tmp\/ktgpg-/);
     expect(existsSync(home)).toBe(false);

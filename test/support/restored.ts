@@ -57,7 +57,7 @@ export async function isOpen(server: TestServer): Promise<boolean> {
 /** What a run that died may leave: nothing but former states, once another run has been there. */
 export async function expectNothingLeft(server: TestServer): Promise<void> {
   const beside = (await readdir(server.directory)).filter((name) => !name.includes('.before-'));
-  expect(beside.toSorted()).toEqual(['.keytrustee', 'backups', 'db']);
+  expect(beside.toSorted()).toEqual(['.keytrustee', 'audit', 'backups', 'db']);
   const databases = await databasesOf(server);
   expect(databases.filter((name) => !/^keytrustee_old_\d+ false$/.test(name))).toEqual([
     'keytrustee true',

@@ -1,6 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { fileNumber, type Head, NOTHING, type Position, trailFiles } from './format.ts';
+import { type Head, NOTHING, type Position, trailFiles } from './format.ts';
 import { readHead } from './head.ts';
+import { listFiles } from './streams.ts';
 import { readTail, type Tail } from './tail.ts';
 
 /** Why the last line that was on the disk is not there any more. */
@@ -64,10 +64,8 @@ async function readHighest(directory: string, stream: string, highest: number, h
 
 /** Finds where a stream goes on after its last run, however that ended. */
 export async function findEnd(directory: string, stream: string): Promise<End> {
-  const names = await readdir(directory);
-  const numbers = names.flatMap((name) => fileNumber(stream, name) ?? []).toSorted((a, b) => a - b);
   const head = await readHead(trailFiles(directory, stream).head);
-  const highest = numbers.at(-1) ?? 0;
+  const highest = (await listFiles(directory, stream)).at(-1) ?? 0;
   if (head === undefined || head === 'damaged') {
     if (head === undefined && highest === 0)
       return { ...withGap(BEGINNING, 0, '', false), gap: undefined, isNew: true };

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { digestOf } from '../core/digest.ts';
 import { lstatOrNothing, readSmallFile, replaceFile } from '../core/files.ts';
+import { reached } from '../core/steps.ts';
 import { hashOf, NOTHING, type Position, parseLine, trailFiles } from './format.ts';
 import type { Stream } from './stream.ts';
 import { syncSoon } from './sync.ts';
@@ -64,6 +65,7 @@ async function sealFiles(stream: Stream): Promise<void> {
       const seal = await describe(stream, number);
       await replaceFile(files.seal(number), await options.sign(`${JSON.stringify(seal)}\n`));
     }
+    reached('audit-sealed');
     stream.sealed = number;
     syncSoon(stream);
   }

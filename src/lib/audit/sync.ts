@@ -1,3 +1,4 @@
+import { reached } from '../core/steps.ts';
 import { fdatasync } from './descriptor.ts';
 import { tampered } from './file.ts';
 import { isHeadInPlace, writeHead } from './head.ts';
@@ -11,6 +12,7 @@ async function syncOnce(stream: Stream): Promise<void> {
   const { file, last, head } = stream;
   if (file === undefined) return;
   await fdatasync(file.fd);
+  reached('audit-written');
   await writeHead(head, { ...last, sealed: stream.sealed });
   if (await isHeadInPlace(head)) return;
   stream.broken = tampered(head.path, 'removed or replaced');

@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { KeyTrusteeError } from '../core/errors.ts';
+import { reached } from '../core/steps.ts';
 import type { AuditEvent } from '../core/trail.ts';
 import { append, closeFile, confirm, createFile, dayOf } from './file.ts';
 import { formatLine, hashOf, trailFiles } from './format.ts';
 import { sealFinished } from './seal.ts';
 import { type Entry, ownEvent, type Stream } from './stream.ts';
+import { countOthers } from './streams.ts';
 import { settle, syncSoon } from './sync.ts';
 
 /** The most events that are written at once: so many lines are made while nothing else can run. */
@@ -25,6 +27,7 @@ async function beginFile(stream: Stream): Promise<void> {
   const number = stream.highest + 1;
   const path = trailFiles(stream.directory, stream.name).file(number);
   const next = await createFile(stream.directory, path, number);
+  reached('audit-file-made');
   const before = stream.file;
   stream.file = next;
   stream.highest = number;
@@ -46,14 +49,19 @@ function format(stream: Stream, events: { event: AuditEvent; time: number }[], f
   return { data: Buffer.from(text), last };
 }
 
+async function openingOf(stream: Stream): Promise<AuditEvent> {
+  if (stream.opening !== undefined) return stream.opening;
+  return ownEvent(stream, 'audit.open', await countOthers(stream.directory, stream.name));
+}
+
 async function writeGroup(stream: Stream, entries: Entry[]): Promise<void> {
   if (stream.broken !== undefined) throw stream.broken;
   const now = Date.now();
   if (isFileOver(stream, now)) await beginFile(stream);
   const { file } = stream;
   if (file === undefined) throw new Error('the stream has no file');
-  const opening = { event: stream.opening ?? ownEvent(stream, 'audit.open'), time: now };
-  const { data, last } = format(stream, file.size === 0 ? [opening, ...entries] : entries, file.number);
+  const opening = file.size === 0 ? [{ event: await openingOf(stream), time: now }] : [];
+  const { data, last } = format(stream, [...opening, ...entries], file.number);
   await append(file, data);
   try {
     await confirm(file, data.length);

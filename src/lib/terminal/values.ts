@@ -72,3 +72,11 @@ export function duration(text: string): number {
   if (seconds >= 1) return seconds;
   throw failure('usage', `${quote(text)} is no time`, 'a number of seconds, or one like 15m, 12h, 30d');
 }
+
+/** A point in time as milliseconds since 1970: `2026-05-04`, `2026-05-04T12:30:00Z`, or so long ago: `90m`, `12h`, `7d`. */
+export function moment(text: string): number {
+  if (/^\d{1,10}[smhd]$/.test(text)) return Date.now() - 1000 * duration(text);
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw failure('usage', `${quote(text)} is no time`, 'one like 2026-05-04, 2026-05-04T12:30:00Z, 12h, 7d');
+}
