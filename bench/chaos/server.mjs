@@ -1,0 +1,85 @@
+// The server and its database, kept running as a service manager would: what ends is started again.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { descendants, insist, kill9, lives, until } from './shared.mjs';
+
+/** Starts both, and returns how they are hit and healed. */
+export async function openServer(place, say) {
+  let child;
+  let isStopping = false;
+
+  const start = () => {
+    let told = '';
+    const words = place.words(['serve', '--port', String(place.port), '--workers', '2']);
+    const own = spawn(words[0], words.slice(1), {
+      env: place.env,
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    own.stderr.setEncoding('utf8').on('data', (text) => {
+      told = (told + text).slice(-4000);
+    });
+    own.isListening = () => told.includes('listening on');
+    own.told = () => told;
+    own.once('close', (status, signal) => {
+      if (isStopping) return;
+      if (signal === null && status !== 0) say(`serve ended with ${status}: ${told}`);
+      setTimeout(start, 100);
+    });
+    child = own;
+  };
+
+  /** PostgreSQL's first process. The number in its file may be that of somebody else's process by now. */
+  const postmaster = () => {
+    try {
+      const file = join(place.pgRootdir, 'data', 'postmaster.pid');
+      const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place.pgRootdir) ? pid : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const startDatabase = () => insist('db start', () => place.ktadmin(['db', 'start']));
+
+  await startDatabase();
+  start();
+  // A database that loses its first process, or whose recovery is killed, has to be started again.
+  const keepDatabase = async () => {
+    while (!isStopping) {
+      const pid = postmaster();
+      if (pid === undefined || !lives(pid)) await startDatabase();
+      await sleep(200);
+    }
+  };
+  const kept = keepDatabase();
+  const heal = async () => {
+    await startDatabase();
+    await until(() => child.isListening() && lives(child.pid), 'the server listens again').catch((error) => {
+      say(`the server said last: ${child.told()}`);
+      throw error;
+    });
+  };
+  await heal();
+  return {
+    processes: () => [child.pid, ...descendants(child.pid)],
+    workers: () => descendants(child.pid),
+    postmaster,
+    backends: () => [postmaster()].filter((pid) => pid !== undefined).flatMap(descendants),
+    /** Kills the server's first process; its workers must not outlive it, or they would keep the port. */
+    async killAll() {
+      const all = [child.pid, ...descendants(child.pid)];
+      kill9(all[0]);
+      await until(() => !all.some(lives), 'workers end with their first process');
+    },
+    heal,
+    async stop() {
+      isStopping = true;
+      await kept;
+      const all = [child.pid, ...descendants(child.pid)];
+      if (lives(child.pid)) child.kill('SIGTERM');
+      await until(() => !all.some(lives), 'the server stops').catch(() => all.forEach(kill9));
+    },
+  };
+}
