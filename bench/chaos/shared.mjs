@@ -85,9 +85,9 @@ export function kill9(pid) {
   }
 }
 
-/** Waits until something is so; after half a minute it hangs. */
+/** Waits until something is so; after two minutes it hangs. */
 export async function until(condition, what) {
-  const limit = Date.now() + 30_000;
+  const limit = Date.now() + 120_000;
   while (!(await condition())) {
     if (Date.now() > limit) throw new Error(`never happened: ${what}`);
     await sleep(20);
