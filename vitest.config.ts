@@ -1,6 +1,7 @@
 /** How the tests run. They are started by scripts/test.mjs (`npm test`), which sees to it that all they need is there. */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 import ClosingLineReporter from './test/support/closing-line-reporter.ts';
@@ -17,6 +18,7 @@ const filesAsText = {
 
 export default defineConfig({
   plugins: [filesAsText],
+  resolve: { alias: { 'ktadmin:key-worker': join(import.meta.dirname, 'dist/lib/key-worker.js') } },
   define: { __VERSION__: JSON.stringify(manifest.version), __COMMIT__: JSON.stringify('unknown') },
   test: {
     include: ['test/**/*.test.ts'],

@@ -1,4 +1,12 @@
-import { type AnyPacket, config, enums, type PublicKey, readKeys, SignaturePacket } from 'openpgp';
+import {
+  type AnyPacket,
+  type Config,
+  config,
+  enums,
+  type PublicKey,
+  readKeys,
+  SignaturePacket,
+} from 'openpgp';
 
 /** A key that is not taken, and why; told to whoever sent it. */
 export class KeyRefused extends Error {
@@ -12,10 +20,16 @@ const STRONG = /^(?:ecdsa|ecdh|eddsaLegacy|ed25519|x25519|ed448|x448)$/;
 
 const PRIVATE = 'it is a private key, which must never leave its owner';
 
-// Whatever a later version of the library takes for safe.
-// SHA-1 can be forged: somebody could hang a subkey of his own on the key.
-Object.assign(config, { minRSABits: RSA_BITS.minimum, allowMissingKeyFlags: false });
-config.rejectHashAlgorithms.add(enums.hash.sha1);
+/**
+ * Keys are looked at with these settings, whatever a later version of the library takes for safe. SHA-1 can be forged:
+ * somebody could hang a subkey of his own on the key.
+ */
+export const KEY_SETTINGS: Config = {
+  ...config,
+  minRSABits: RSA_BITS.minimum,
+  allowMissingKeyFlags: false,
+  rejectHashAlgorithms: new Set([...config.rejectHashAlgorithms, enums.hash.sha1]),
+};
 
 const isSignature = (packet: AnyPacket) => packet instanceof SignaturePacket;
 
@@ -44,7 +58,7 @@ function checkAlgorithms(key: PublicKey): void {
 export async function readStrongKey(armour: string): Promise<PublicKey> {
   if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY/.test(armour)) throw new KeyRefused(PRIVATE);
   const blocks = armour.split('-----BEGIN PGP').length - 1;
-  const keys = await readKeys({ armoredKeys: armour }).catch(() => []);
+  const keys = await readKeys({ armoredKeys: armour, config: KEY_SETTINGS }).catch(() => []);
   const [key] = keys;
   if (key === undefined) throw new KeyRefused('it is not the armour of an OpenPGP public key');
   if (keys.length > 1 || blocks > 1) throw new KeyRefused('it holds more than one key');
@@ -52,7 +66,7 @@ export async function readStrongKey(armour: string): Promise<PublicKey> {
   if (!/^[0-9a-f]{40}$/.test(key.getFingerprint())) throw new KeyRefused('it is not of version 4');
   checkParts(key);
   checkAlgorithms(key);
-  await key.verifyPrimaryKey().catch(() => {
+  await key.verifyPrimaryKey(new Date(), undefined, KEY_SETTINGS).catch(() => {
     throw new KeyRefused(
       'it is expired, revoked, not signed by itself, or made in the future (is the clock right?)',
     );

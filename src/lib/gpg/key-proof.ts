@@ -6,7 +6,7 @@ import {
   readSignature,
   type SignaturePacket,
 } from 'openpgp';
-import { KeyRefused, readStrongKey } from './key-policy.ts';
+import { KEY_SETTINGS, KeyRefused, readStrongKey } from './key-policy.ts';
 
 /** What is to be found out: whether `signature` over `text` was made by `key`. A null key stands for one that nobody has. */
 export interface ProofTask {
@@ -43,11 +43,18 @@ async function isSignedBy(key: PublicKey, task: ProofTask): Promise<boolean> {
   const packet = await readOneSignature(task.signature);
   // A signature for a key that nobody has is computed as if it were the decoy's, so that it takes its time.
   if (task.key === null) packet.issuerKeyID = key.getKeyID();
-  const signer = await key.getSigningKey(packet.issuerKeyID);
+  const signer = await key.getSigningKey(packet.issuerKeyID, new Date(), undefined, KEY_SETTINGS);
   const { binary } = enums.signature;
   if (packet.signatureType !== binary) return false;
   const message = await createMessage({ binary: Buffer.from(task.text) });
-  await packet.verify(signer.keyPacket, binary, message.packets[0] as object, null as never, true);
+  await packet.verify(
+    signer.keyPacket,
+    binary,
+    message.packets[0] as object,
+    null as never,
+    true,
+    KEY_SETTINGS,
+  );
   return task.key !== null;
 }
 

@@ -21,7 +21,7 @@ export interface KeyThread {
 }
 
 /** Asks the thread once. It ends, and is made anew for the next, when it does not answer in time or dies. */
-function ask<Answer>(worker: Worker, task: ProofTask | CheckTask): Promise<Answer> {
+function ask<Answer>(worker: Worker, task: ProofTask | CheckTask, limit: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       clearTimeout(timer);
@@ -30,7 +30,7 @@ function ask<Answer>(worker: Worker, task: ProofTask | CheckTask): Promise<Answe
     };
     const answer = (found: Answer) => settle(() => resolve(found));
     const fail = () => settle(() => reject(new Refusal('unavailable')));
-    const timer = setTimeout(fail, TIME_LIMIT);
+    const timer = setTimeout(fail, limit);
     worker.on('message', answer).on('error', fail).on('exit', fail);
     worker.postMessage(task);
   });
@@ -49,7 +49,7 @@ function startWorker(source: string): Worker {
  * Makes the thread; it starts when it is first needed. Its program is handed over as text, because the service account
  * may not be able to read the program's files.
  */
-export function keyThread(): KeyThread {
+export function keyThread(limit = TIME_LIMIT): KeyThread {
   let worker: Worker | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
@@ -58,7 +58,7 @@ export function keyThread(): KeyThread {
     const { source } = await load('keyWorker');
     worker ??= startWorker(source);
     try {
-      return await ask<Answer>(worker, task);
+      return await ask<Answer>(worker, task, limit);
     } catch (error) {
       void worker.terminate();
       worker = undefined;
