@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { beforeAll, expect, test } from 'vitest';
 import { openPool } from '../../../src/lib/database/pool.ts';
+import { openReader } from '../../../src/lib/database/reader.ts';
 import { keyThread } from '../../../src/lib/gpg/key-thread.ts';
 import { createApp } from '../../../src/lib/server/app.ts';
 import { LIMITS } from '../../../src/lib/server/limits.ts';
@@ -31,7 +32,8 @@ beforeAll(async () => {
   const cleanUps: (() => Promise<void>)[] = [];
   const directory = await temporaryDirectory((cleanUp) => cleanUps.push(cleanUp));
   const silent = await silentDatabase(directory);
-  const pool = await openPool({ socketDirectory: directory, port: 5432 } as never, 1);
+  const cluster = { socketDirectory: directory, port: 5432 } as never;
+  const [pool, reader] = [await openPool(cluster, 1), openReader(cluster, 1)];
   const trail = {
     change: async () => {},
     note: async () => {},
@@ -40,7 +42,7 @@ beforeAll(async () => {
   };
   const settings = { confdir: directory, configuration: { ...configuration, LOCAL_FINGERPRINT: '4096R/A' } };
   services = {
-    ...{ pool, worker: 2, secret: Buffer.alloc(32), spend: async () => true, keys: keyThread() },
+    ...{ pool, reader, worker: 2, secret: Buffer.alloc(32), spend: async () => true, keys: keyThread() },
     log: await openLog('silent' as never),
     settings: settings as never,
     trail: { ...trail, close: async () => {} },
@@ -60,6 +62,7 @@ beforeAll(async () => {
     await app.close();
     silent.close();
     await services.keys.close();
+    await services.reader.end();
     for (const cleanUp of cleanUps) await cleanUp();
   };
 });
