@@ -32,19 +32,27 @@ function commandsOf(text: string): Shown[] {
 
 /** A script that runs the commands one after the other in one shell, with a line of its own before each output. */
 const script = (commands: string[]) =>
-  ['cd ~', ...commands.flatMap((command) => [`echo '@@@'`, `{ ${command}; } 2>&1`])].join('\n');
+  [
+    'cd ~',
+    ...commands.flatMap((command) => [
+      `echo '@@@'`,
+      command.endsWith('&') ? command : `{ ${command}; } 2>&1`,
+    ]),
+  ].join('\n');
 
 /** Makes two outputs alike where they must differ: times, keys, secrets, places, ports, versions, sizes. */
-function normalized(output: string, home: string, port: number): string {
+function normalized(output: string, home: string, [https, database]: [number, number]): string {
   return output
     .split('\n')
     .filter((line) => !line.startsWith('gpg: '))
     .join('\n')
     .replaceAll(home, '/home/john')
-    .replaceAll(new RegExp(`\\b${port}\\b`, 'g'), '11381')
+    .replaceAll(new RegExp(`\\b${https}\\b`, 'g'), '11371')
+    .replaceAll(new RegExp(`\\b${database}\\b`, 'g'), '11381')
     .replaceAll(/\d{4}-\d\d-\d\d([ T_])\d\d([:-])\d\d\2\d\d(?:[.,]\d{3})?/g, '(time)')
     .replaceAll(/\b[0-9A-F]{40}\b/g, '(fingerprint)')
     .replaceAll(/"(auth_secret|uuid)": ".+"/g, '"$1": "(random)"')
+    .replaceAll(/^[0-9A-Za-z]{43}$/gm, '(deposit)')
     .replaceAll(/\(\d+ bytes\)/g, '(size)')
     .replaceAll(/pid \d+/g, 'pid (number)')
     .replaceAll(/^(version +).*$/gm, '$1(version)')
@@ -68,15 +76,17 @@ test.skipIf(!canRead)(
     expect(shown.length).toBeGreaterThan(12);
     const home = await temporaryDirectory();
     onTestFinished(() => endAll(home));
-    const port = await freePort();
+    const ports: [number, number] = [await freePort(), await freePort()];
     const commands = shown.map(({ command }) =>
-      command.replace('ktadmin init', `ktadmin init --database-port ${port}`),
+      command
+        .replace('ktadmin init', `ktadmin init --port ${ports[0]} --database-port ${ports[1]}`)
+        .replace('localhost:11371', `localhost:${ports[0]}`),
     );
     const run = await asAccount('bash', ['-c', script(commands)], { env: { HOME: home } });
     expect(await readdir(home)).toEqual([]);
     const outputs = run.stdout.split('@@@\n').slice(1);
-    const told = commands.map((_, index) => normalized(outputs[index] ?? '', home, port));
-    const promised = shown.map(({ output }) => normalized(output, '/home/john', 11381));
+    const told = commands.map((_, index) => normalized(outputs[index] ?? '', home, ports));
+    const promised = shown.map(({ output }) => normalized(output, '/home/john', [11371, 11381]));
     const pairs = (list: string[]) => list.map((output, index) => [shown[index]?.command, output]);
     expect(pairs(told)).toEqual(pairs(promised));
     expect(run.status).toBe(0);
@@ -112,7 +122,7 @@ test('the table of exit statuses is the table of the program', () => {
 });
 
 test('what the documents link to is there', async () => {
-  for (const document of ['README.md', 'CONTRIBUTING.md', 'docs/design.md']) {
+  for (const document of ['README.md', 'CONTRIBUTING.md', 'docs/design.md', 'docs/security.md']) {
     const text = await readFile(join(top, document), 'utf8');
     for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)\)/g))
       if (!/^https?:/.test(target)) await access(join(top, document, '..', target));

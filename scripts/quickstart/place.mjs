@@ -9,6 +9,7 @@ import { delimiter, join } from 'node:path';
 import { chooseAccount, removeAccount } from './account.mjs';
 import { endProcesses } from './processes.mjs';
 import { installProgram } from './program.mjs';
+import { startServing } from './serving.mjs';
 import { commandLine, paint } from './text.mjs';
 
 /** Variables that speak of somebody else's server or keys; nothing here may depend on them. */
@@ -82,6 +83,12 @@ async function makePlace(watch) {
     place.show = (words, variables, suffix = '') =>
       place.say(paint('dim', `    $ ${commandLine(words, variables)}${suffix}`));
     place.run = (words, options) => run(place, watch, words, options);
+    place.certificate = () => join(place.confdir, '.ssl', 'ssl-cert-keytrustee.pem');
+    let stop;
+    place.serve = async () => {
+      stop = await startServing(place, environment(place, {}));
+    };
+    place.stopServing = () => stop();
     place.say(`A Key Trustee Server is made, lost and restored below ${directory}, as ${account.name}.`);
     place.say('Every command is shown as you would type it, after these two lines:');
     place.say(`    $ export PATH=${bin}:$PATH\n    $ export KEYTRUSTEE_CONFDIR=${place.confdir}`);
@@ -142,7 +149,7 @@ function environment(place, variables) {
  * Shows a command and runs it; returns its standard output. It has a process group of its own, so that Ctrl-C on a
  * terminal reaches it once, through us. With `asAccount` root runs it as the service account.
  */
-async function run(place, watch, words, { variables = {}, asAccount = false } = {}) {
+async function run(place, watch, words, { variables = {}, asAccount = false, input = '' } = {}) {
   if (!watch.isCleaning) {
     watch.check();
     place.show(words, variables, asAccount && isRoot ? `    (as ${place.account.name})` : '');
@@ -153,10 +160,13 @@ async function run(place, watch, words, { variables = {}, asAccount = false } = 
   const child = spawn(isOurs ? process.execPath : name, isOurs ? [join(place.bin, name), ...args] : args, {
     cwd: '/',
     env: environment(place, variables),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
     ...identity,
   });
+  // A program that ends without having read it says why by itself.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
   watch.child = child;
   try {
     return await outputOf(child, name);

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const top = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const NAMES = ['ktadmin', 'keytrustee-orgtool', 'ktbackup'];
+const NAMES = ['ktadmin', 'keytrustee-orgtool', 'ktbackup', 'keytrustee'];
 
 /**
  * The program under its names: a copy, which the server's account can read wherever the checkout lies. A Node that
