@@ -28,7 +28,7 @@ const TRANSPORT: Record<number, RefusalCode> = { 413: 'too_large', 415: 'unsuppo
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
 /** The refusal that an error means, or undefined where it is a fault of the server. */
-export function refusalFor(error: unknown): Refusal | undefined {
+function refusalFor(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (error instanceof KeyTrusteeError) {
     const code = DOMAIN[error.code];
