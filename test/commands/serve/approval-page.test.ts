@@ -1,9 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import { randomToken } from '../../../src/lib/core/random.ts';
 import { addTestClient } from '../../support/database.ts';
+import { pressButton, titleOf } from '../../support/forms.ts';
 import { askContact, rowOf } from '../../support/links.ts';
 import { sharedServer } from '../../support/sandbox.ts';
-import { type Answer, ask, sharedServing } from '../../support/serving.ts';
+import { ask, sharedServing } from '../../support/serving.ts';
 
 const server = sharedServer();
 const served = sharedServing(server);
@@ -13,13 +14,8 @@ beforeAll(async () => {
   await server.orgtool(['add', '-n', 'prod', '-c', `${FINN},${JAKE}`]);
 });
 
-const press = (token: string, body: string, headers: Record<string, string> = {}) =>
-  ask(served.port, `/approval?q=${token}`, {
-    method: 'POST',
-    body,
-    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-  });
-const titleOf = ({ body }: Answer) => /<title>(.*) - Key Trustee Server</.exec(body)?.[1];
+const press = (token: string, body: string, headers?: Record<string, string>) =>
+  pressButton(served, token, body, headers);
 const stateOf = (fingerprint: string) =>
   rowOf(server, 'select state from public.client where fingerprint = $1', [fingerprint]);
 
