@@ -3,10 +3,11 @@ import { sharedBrowser } from '../support/browser.ts';
 import { addTestClient } from '../support/database.ts';
 import { askContact, rowOf } from '../support/links.ts';
 import { sharedServer } from '../support/sandbox.ts';
-import { sharedServing } from '../support/serving.ts';
+import { configure, sharedServing } from '../support/serving.ts';
 
 const server = sharedServer();
-const served = sharedServing(server);
+// A mail that is sent would make links of its own, which take the place of those made here.
+const served = sharedServing(server, () => configure(server, { MAIL_TRANSPORT: 'none' }));
 const browser = sharedBrowser();
 const [FINN, JAKE] = ['finn@example.com', 'jake@example.com'];
 const [FIRST, SECOND] = ['A'.repeat(40), 'B'.repeat(40)];

@@ -3,10 +3,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { sharedBrowser } from '../support/browser.ts';
 import { inviteContact, rowOf } from '../support/links.ts';
 import { sharedServer } from '../support/sandbox.ts';
-import { sharedServing } from '../support/serving.ts';
+import { configure, sharedServing } from '../support/serving.ts';
 
 const server = sharedServer();
-const served = sharedServing(server);
+// A mail that is sent would make links of its own, which take the place of those made here.
+const served = sharedServing(server, () => configure(server, { MAIL_TRANSPORT: 'none' }));
 const browser = sharedBrowser();
 const [FINN, JAKE, BMO] = ['finn@example.com', 'jake@example.com', 'bmo@example.com'];
 let key: { publicKey: string; privateKey: string };

@@ -4,10 +4,11 @@ import { addTestClient } from '../../support/database.ts';
 import { pressButton, titleOf } from '../../support/forms.ts';
 import { askContact, rowOf } from '../../support/links.ts';
 import { sharedServer } from '../../support/sandbox.ts';
-import { ask, sharedServing } from '../../support/serving.ts';
+import { ask, configure, sharedServing } from '../../support/serving.ts';
 
 const server = sharedServer();
-const served = sharedServing(server);
+// A mail that is sent would make links of its own, which take the place of those made here.
+const served = sharedServing(server, () => configure(server, { MAIL_TRANSPORT: 'none' }));
 const [FINN, JAKE] = ['finn@example.com', 'jake@example.com'];
 
 beforeAll(async () => {

@@ -4,10 +4,11 @@ import { randomToken } from '../../../src/lib/core/random.ts';
 import { sendKeyForm, titleOf } from '../../support/forms.ts';
 import { inviteContact, rowOf } from '../../support/links.ts';
 import { sharedServer } from '../../support/sandbox.ts';
-import { ask, sharedServing } from '../../support/serving.ts';
+import { ask, configure, sharedServing } from '../../support/serving.ts';
 
 const server = sharedServer();
-const served = sharedServing(server);
+// A mail that is sent would make links of its own, which take the place of those made here.
+const served = sharedServing(server, () => configure(server, { MAIL_TRANSPORT: 'none' }));
 const FINN = 'finn@example.com';
 let key: { publicKey: string; privateKey: string };
 

@@ -8,7 +8,7 @@ import { addTestClient } from '../../support/database.ts';
 import { pressButton, sendKeyForm, titleOf } from '../../support/forms.ts';
 import { askContact, inviteContact, rowOf } from '../../support/links.ts';
 import { testServer } from '../../support/sandbox.ts';
-import { ask, serving } from '../../support/serving.ts';
+import { ask, configure, serving } from '../../support/serving.ts';
 
 const FINN = 'finn@example.com';
 const CLIENT = 'C'.repeat(40);
@@ -29,6 +29,7 @@ test('what is done and refused is in the audit trail; without it nothing is done
   const server = await testServer();
   await server.orgtool(['add', '-n', 'prod', '-c', FINN]);
   await addTestClient(server, 'prod', CLIENT);
+  await configure(server, { MAIL_TRANSPORT: 'none' });
   const running = await serving(server, { args: ['--verbose'] });
   const key = await generateKey({ userIDs: [{ name: 'Finn', email: FINN }], format: 'armored' });
   const fingerprint = (await readKey({ armoredKey: key.publicKey })).getFingerprint().toUpperCase();
