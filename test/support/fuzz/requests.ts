@@ -132,7 +132,10 @@ const addresses: Maker = ({ session, id }, dice) => {
     Buffer.from(dice.oneOf([...PATHS, ...PAGES, `/v1/deposits/${id}`, '/v1/deposits?limit=1&after=x'])),
     dice,
   );
-  const path = `/${text.toString('latin1').replace(/[^\x21-\x7e]/g, '%')}`;
+  const path = text
+    .toString('latin1')
+    .replace(/[^\x21-\x7e]/g, '%')
+    .replace(/^\/?/, '/');
   const headers = dice.chance(0.7) ? { authorization: `Bearer ${session}` } : {};
   return {
     kind: 'addresses',
