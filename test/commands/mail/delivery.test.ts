@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { enqueueMail, type MailJob } from '../../../src/lib/mail/queue.ts';
 import { onDatabase } from '../../support/database.ts';
 import { keyring } from '../../support/keyring.ts';
-import { asAccount, sharedServer, temporaryDirectory, until } from '../../support/sandbox.ts';
+import { asAccount, run, sharedServer, temporaryDirectory, until } from '../../support/sandbox.ts';
 import { configure, type Serving, serving } from '../../support/serving.ts';
 import { type MailServer, mailServer, partsOf, taken, textOf } from '../../support/smtp.ts';
 
@@ -233,6 +233,8 @@ test('a mail is given up loudly, shown, and tried again when somebody says so', 
   expect(running.stderr()).toMatch(
     /"level":"error".*mail: invitation to contact \d+ is given up: .*550 no such mailbox/,
   );
+  const trail = await run('grep', ['-rh', '"mail.failed"', join(server.directory, 'audit')]);
+  expect(trail.stdout).toMatch(/^\{.*"kind":"invitation".*"outcome":"failed".*550 no such mailbox.*\}\n$/);
   const shown = await server.ktadmin(['mail', 'queue']);
   expect(shown.stdout).toMatch(
     /^id +kind +state .*\n\d+ +invitation +given-up +gone@example\.com +lost +17 +- +.*550 no such mailbox\n$/,

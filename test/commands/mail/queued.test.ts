@@ -1,5 +1,7 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { sharedServer } from '../../support/sandbox.ts';
+import { ownedDirectory, run, sharedServer, temporaryDirectory } from '../../support/sandbox.ts';
 
 const server = sharedServer();
 const jobs = () =>
@@ -44,4 +46,25 @@ test('a job queue of a newer version is refused', async () => {
   await server.query('delete from graphile_worker.migrations where id = 20');
   expect(started.status).toBe(3);
   expect(started.stderr).toContain('made by a newer version of ktadmin (20, known is 19)');
+});
+
+test('what waits is not part of a backup set: a restore sends no old mail, and new ones can be queued', async () => {
+  await server.orgtool(['add', '-n', 'kept', '-c', 'finn@example.com']);
+  const output = await ownedDirectory(server.directory, 'sets');
+  const made = await server.ktbackup(['--cleartext', '--quiet', '--output', output]);
+  const restored = await server.ktadmin(['restore', made.stdout.trim(), '--yes', '--quiet']);
+  expect(restored).toMatchObject({ status: 0 });
+  expect(await server.ktadmin(['mail', 'queue', '--json'])).toMatchObject({ status: 0, stdout: '[]\n' });
+  await server.orgtool(['add', '-n', 'kept', '-c', 'new@example.com']);
+  const queued = await server.ktadmin(['mail', 'queue', '--json']);
+  expect(JSON.parse(queued.stdout)).toMatchObject([{ to: 'new@example.com', state: 'waiting', attempts: 0 }]);
+});
+
+test('the queue’s library runs nothing that lies in the working directory', async () => {
+  const cwd = await temporaryDirectory();
+  await writeFile(join(cwd, '.graphile-workerrc.js'), "require('node:fs').writeFileSync('ran', '')");
+  const library = join(import.meta.dirname, '../../../dist/lib/graphile-worker.js');
+  const loaded = await run(process.execPath, ['-e', 'require(process.argv[1])', library], { cwd });
+  expect(loaded).toMatchObject({ status: 0, stderr: '' });
+  expect(await readdir(cwd)).toEqual(['.graphile-workerrc.js']);
 });
