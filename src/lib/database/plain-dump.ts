@@ -1,3 +1,5 @@
+import { JOB_SCHEMA } from './jobs.ts';
+
 const NEWLINE = 10;
 /** The longest line outside of table data that is looked at; a longer one is passed on as it is. */
 const LINE_LIMIT = 8192;
@@ -50,12 +52,14 @@ export function plainDump(): PlainDump {
 }
 
 function countRow(dump: PlainDump): void {
+  if (!dump.rows.has(dump.table)) return;
   dump.rows.set(dump.table, (dump.rows.get(dump.table) ?? 0) + 1);
 }
 
 function enterTable(dump: PlainDump, name: string): void {
   dump.table = name.replace(/^public\./, '').replace(/^"(.*)"$/, '$1');
-  dump.rows.set(dump.table, 0);
+  // What waits in the job queue does not come back, so it does not count.
+  if (!dump.table.startsWith(`${JOB_SCHEMA}.`)) dump.rows.set(dump.table, 0);
   dump.place = 'data';
 }
 

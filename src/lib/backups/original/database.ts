@@ -7,7 +7,7 @@ import { ROLE } from '../../database/cluster.ts';
 import { type Database, withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
 import { giveTo, IMPORT_ROLE, loadUnsigned, withImportRole } from '../../database/import.ts';
-import { dropJobs, JOB_SCHEMA } from '../../database/jobs.ts';
+import { dropJobs } from '../../database/jobs.ts';
 import { createDatabase, migrateLoaded } from '../../database/migrations.ts';
 import { schemaText } from '../../database/schema.ts';
 import { dropDatabase, MAINTENANCE } from '../restore/exchange.ts';
@@ -79,8 +79,6 @@ async function checkSchema(
 async function compareRows(cluster: Cluster, name: string, { rows }: UnsignedSet): Promise<void> {
   const found = await withDatabase(cluster, countRows, name);
   for (const [table, count] of rows) {
-    // What waited in the job queue is left out.
-    if (table.startsWith(`${JOB_SCHEMA}.`)) continue;
     if (found[table] === count || table === 'schema_migration') continue;
     throw failure(
       'failed',
