@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type FoundMember, readMember } from '../../archive/read.ts';
-import { type Configuration, writeConfiguration } from '../../core/configuration.ts';
+import { writeConfiguration } from '../../core/configuration.ts';
 import { createExclusively, syncDirectory, writeAll } from '../../core/files.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
+import type { CompletedConfiguration } from './configuration.ts';
 import { hasOldKeys, migrateKeys, OLD_PLACE, placeOf } from './keys.ts';
 import type { UnsignedSet } from './set.ts';
 
@@ -27,7 +28,7 @@ async function writeMember(set: UnsignedSet, member: FoundMember, path: string):
  */
 export async function writeConfdir(
   set: UnsignedSet,
-  configuration: Configuration,
+  configuration: CompletedConfiguration,
   directory: string,
 ): Promise<void> {
   await mkdir(directory, { mode: 0o700 });

@@ -1,6 +1,10 @@
 import { basename, dirname, join } from 'node:path';
 import { confdirFiles, DEFAULT_DATABASE_PORT, DEFAULT_PORT } from '../../core/config.ts';
-import { type Configuration, parseConfiguration } from '../../core/configuration.ts';
+import {
+  type Configuration,
+  parseConfiguration,
+  type WrittenConfiguration,
+} from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
 import { certificateOf, pathBelow } from './pair.ts';
 import type { UnsignedSet } from './set.ts';
@@ -52,12 +56,18 @@ function tlsPath(set: UnsignedSet, confdir: string, key: 'SSL_CERTIFICATE' | 'SS
   return below === undefined ? String(set.configuration[key]) : join(confdir, below);
 }
 
+/** What an unsigned set's `keytrustee.conf` becomes: what it says, and what this program needs. */
+export type CompletedConfiguration = WrittenConfiguration & Pick<Configuration, 'PORT' | 'DB_PORT'>;
+
 /** The set's `keytrustee.conf` with everything that this program needs; keys that it does not know are kept. */
-export async function completeConfiguration(set: UnsignedSet, additions: Additions): Promise<Configuration> {
+export async function completeConfiguration(
+  set: UnsignedSet,
+  additions: Additions,
+): Promise<CompletedConfiguration> {
   const { confdir, present } = additions;
   const own = confdir === set.confdir ? set.configuration.PG_ROOTDIR : undefined;
   const { configuration: path } = confdirFiles(confdir);
-  return parseConfiguration(path, {
+  const completed = {
     ...set.configuration,
     LOCAL_FINGERPRINT: set.fingerprint,
     EXTERNAL_ADDRESS: await addressOf(set, additions),
@@ -70,5 +80,8 @@ export async function completeConfiguration(set: UnsignedSet, additions: Additio
     PG_ROOTDIR: additions.pgRootdir ?? own ?? present.PG_ROOTDIR ?? join(dirname(confdir), 'db'),
     SSL_CERTIFICATE: tlsPath(set, confdir, 'SSL_CERTIFICATE'),
     SSL_PRIVATE_KEY: tlsPath(set, confdir, 'SSL_PRIVATE_KEY'),
-  });
+  };
+  parseConfiguration(path, completed);
+  // What has a default and is not said stays unsaid.
+  return completed as CompletedConfiguration;
 }

@@ -1,11 +1,10 @@
 import { basename, dirname, join } from 'node:path';
-import type { Configuration } from '../../core/configuration.ts';
 import { readRawConfiguration } from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
 import { exists } from '../../core/files.ts';
 import { type Cluster, checkSocketPath, clusterAt, clusterExists } from '../../database/cluster.ts';
 import { checkParent } from '../restore/plan.ts';
-import { type Additions, completeConfiguration } from './configuration.ts';
+import { type Additions, type CompletedConfiguration, completeConfiguration } from './configuration.ts';
 import { hasOwnTables } from './database.ts';
 import { hasOldKeys } from './keys.ts';
 import type { UnsignedSet } from './set.ts';
@@ -24,7 +23,7 @@ export interface UnsignedRequest extends Omit<Additions, 'present'> {
 export interface UnsignedPlan {
   fingerprint: string;
   confdir: string;
-  configuration: Configuration;
+  configuration: CompletedConfiguration;
   replacesConfdir: boolean;
   migratesKeys: boolean;
   cluster: Cluster;
