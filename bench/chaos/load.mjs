@@ -128,6 +128,8 @@ export async function startLoad(place, random, total) {
       resume();
       await Promise.all(loops);
     },
-    close: () => clients.forEach((client) => client.library.close()),
+    close: () => {
+      for (const client of clients) client.library.close();
+    },
   };
 }

@@ -49,8 +49,8 @@ export async function withVault<T>(
 }
 
 /** The owner of a client's deposits, by the number of its row. */
-export const ownerOf = (clientId: string): Owner => ({
-  clientId,
+export const ownerOf = (fingerprint: string): Owner => ({
+  fingerprint,
   actor: { who: 'client:TEST', from: '192.0.2.1' },
 });
 

@@ -15,22 +15,17 @@ export interface Doorkeeper extends Prover {
 }
 
 interface Row {
-  id: string;
   public_key: string;
   standing: Standing;
 }
 
 const QUERY = `
-  select client.id, public_key, ${STANDING} as standing
+  select public_key, ${STANDING} as standing
   from public.client join public.organization on organization.id = organization_id
   where fingerprint = $1`;
 
 /** Whose key signed the challenge. What was registered and has expired since is refused like a wrong signature. */
-async function recognize(
-  door: Doorkeeper,
-  fingerprint: string,
-  signed: SignedChallenge,
-): Promise<Row & { standing: null }> {
+async function recognize(door: Doorkeeper, fingerprint: string, signed: SignedChallenge): Promise<void> {
   const { rows } = await door.pool.query<Row>(QUERY, [fingerprint]);
   const [row] = rows;
   try {
@@ -41,7 +36,6 @@ async function recognize(
       : error;
   }
   checkStanding(row);
-  return row;
 }
 
 /**
@@ -54,8 +48,8 @@ export async function openSession(
   from: string,
 ): Promise<{ session: string; expires: Date }> {
   try {
-    const { id } = await recognize(door, fingerprint, signed);
-    const opened = door.sessions.open({ clientId: id, fingerprint }, door.seconds);
+    await recognize(door, fingerprint, signed);
+    const opened = door.sessions.open({ fingerprint }, door.seconds);
     const what = { expires: opened.expires.toISOString() };
     await door.trail.note({
       ...{ event: 'session.open', who: `client:${fingerprint}`, from, what, outcome: 'done' },

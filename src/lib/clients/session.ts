@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { sealFor } from '../core/seal.ts';
 
-/** Whom a session belongs to. Whether they may still be served is asked of the database at every request. */
+/**
+ * Whom a session belongs to: a key, and not a row, whose number may be another client's after a restore. Whether it may
+ * still be served is asked of the database at every request.
+ */
 export interface Session {
-  /** The number of the client's row. */
-  clientId: string;
   fingerprint: string;
 }
 
@@ -23,18 +24,18 @@ export function sessionsOf(secret: Buffer): Sessions {
   const seal = sealFor('keytrustee-session-1', secret);
   const good = new Map<string, { session: Session; end: number }>();
   function verify(token: string) {
-    const [clientId, fingerprint, end] = seal.open(token) ?? [];
-    if (clientId === undefined || fingerprint === undefined) return undefined;
-    const known = { session: { clientId, fingerprint }, end: Number(end) };
+    const [fingerprint, end] = seal.open(token) ?? [];
+    if (fingerprint === undefined) return undefined;
+    const known = { session: { fingerprint }, end: Number(end) };
     if (good.size >= REMEMBERED) good.clear();
     good.set(token, known);
     return known;
   }
   return {
-    open({ clientId, fingerprint }, seconds) {
+    open({ fingerprint }, seconds) {
       const expires = new Date(Date.now() + seconds * 1000);
       const nonce = randomBytes(16).toString('base64url');
-      return { session: seal.close([clientId, fingerprint, String(expires.getTime()), nonce]), expires };
+      return { session: seal.close([fingerprint, String(expires.getTime()), nonce]), expires };
     },
     check(token) {
       const known = good.get(token) ?? verify(token);

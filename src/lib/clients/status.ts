@@ -16,11 +16,11 @@ const QUERY = `
   select fingerprint, organization.name as organization, client.name, client.state, client.created_at as created,
          activated_at as activated, ${STANDING} as standing
   from public.client join public.organization on organization.id = organization_id
-  where client.id = $1`;
+  where fingerprint = $1`;
 
 /** Fetches how a client is registered; one that may not be served is refused. */
-export async function clientStatus(pool: DatabasePool, clientId: string): Promise<ClientStatus> {
-  const { rows } = await pool.query<ClientStatus & { standing: Standing }>(QUERY, [clientId]);
+export async function clientStatus(pool: DatabasePool, fingerprint: string): Promise<ClientStatus> {
+  const { rows } = await pool.query<ClientStatus & { standing: Standing }>(QUERY, [fingerprint]);
   const [row] = rows;
   checkStanding(row);
   const { standing: _, ...status } = row;

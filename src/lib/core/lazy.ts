@@ -18,7 +18,6 @@ const loaders = {
   fastify: () => import('fastify'),
   formbody: () => import('@fastify/formbody').then(unwrap),
   graphileWorker: () => import('graphile-worker'),
-  helmet: () => import('@fastify/helmet').then(unwrap),
   jobTables: () => import('graphile-worker/dist/generated/sql.js'),
   inquirer: () => import('@inquirer/prompts'),
   keyWorker: () => import('ktadmin:key-worker'),

@@ -17,8 +17,7 @@ export interface Vault {
 
 /** Whose deposits, and who is to be named in the audit trail. */
 export interface Owner {
-  /** The number of the client's row. */
-  clientId: string;
+  fingerprint: string;
   actor: Actor;
 }
 
@@ -58,8 +57,8 @@ export const UNEXPIRED = '(deposit.expires_at is null or deposit.expires_at > no
 /** SQL: a deposit that can be fetched. */
 export const PRESENT = `deposit.deleted_at is null and ${UNEXPIRED} and deposit.retrievals_left is distinct from 0`;
 
-/** SQL: the client whose number is $1, with its organization. */
-export const CLIENT = `public.client join public.organization on organization.id = client.organization_id and client.id = $1`;
+/** SQL: the client whose fingerprint is $1, with its organization. */
+export const CLIENT = `public.client join public.organization on organization.id = client.organization_id and client.fingerprint = $1`;
 
 /** What clients are told of a row. */
 export function toDeposit(row: Row): Deposit {

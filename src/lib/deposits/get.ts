@@ -23,11 +23,11 @@ interface Row {
   retrievals_left: number | null;
 }
 
-type Found = { standing: Standing; id: string } & { [Name in keyof Row]: Row[Name] | null };
+type Found = { standing: Standing; fingerprint: string } & { [Name in keyof Row]: Row[Name] | null };
 
 /** The client's standing and its deposit, whose content is left out where each retrieval is counted. */
 const select = (column: 'uuid' | 'handle') => `
-  select ${STANDING} as standing, client.id, deposit.uuid, deposit.handle, deposit.sha256, deposit.retrievals_left,
+  select ${STANDING} as standing, client.fingerprint, deposit.uuid, deposit.handle, deposit.sha256, deposit.retrievals_left,
     case when deposit.retrievals_left is null then deposit.content end as content
   from ${CLIENT}
   left join public.deposit on deposit.client_id = client.id and deposit.${column} = $2 and ${PRESENT}`;
@@ -61,7 +61,7 @@ async function take(vault: Vault, owner: Owner, id: string): Promise<Content> {
     const { rows } = await database.query<Row>({
       name: 'deposit-take',
       text: TAKE,
-      values: [owner.clientId, id],
+      values: [owner.fingerprint, id],
     });
     const [row] = rows;
     if (row === undefined) throw new Refusal('not_found');
@@ -73,9 +73,10 @@ async function take(vault: Vault, owner: Owner, id: string): Promise<Content> {
 }
 
 /** Many questions share a connection: were an answer ever another's, nobody would be given it. */
-function checkOwn({ id, uuid, handle }: Found, { clientId }: Owner, selector: Selector): void {
+function checkOwn({ uuid, handle, ...found }: Found, { fingerprint }: Owner, selector: Selector): void {
   const isAsked = uuid === null || ('id' in selector ? uuid === selector.id : handle === selector.handle);
-  if (id !== clientId || !isAsked) throw failure('bug', 'the database answered another question');
+  if (found.fingerprint !== fingerprint || !isAsked)
+    throw failure('bug', 'the database answered another question');
 }
 
 /** Gives one of a client's deposits. Those of others, and those that were deleted or have expired, are not there. */
@@ -84,7 +85,7 @@ export async function getDeposit(vault: Vault, owner: Owner, selector: Selector)
   const { rows } = await vault.reader.query<Found>({
     name: `deposit-get-${column}`,
     text: SELECT[column],
-    values: [owner.clientId, 'id' in selector ? selector.id : selector.handle],
+    values: [owner.fingerprint, 'id' in selector ? selector.id : selector.handle],
   });
   const [found] = rows;
   checkStanding(found);

@@ -50,7 +50,7 @@ export async function listDeposits(vault: Vault, owner: Owner, part: Part): Prom
     name: `deposit-list-${which}`,
     text: SELECT[which],
     // One more than is asked for, to know whether that was all.
-    values: [owner.clientId, part.after, part.limit + 1],
+    values: [owner.fingerprint, part.after, part.limit + 1],
   });
   const [first] = rows;
   checkStanding(first);

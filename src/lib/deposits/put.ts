@@ -50,6 +50,9 @@ const INSERT = `
   )
   select standing, made.* from owner left join made on true`;
 
+/** SQL: the number of the client whose fingerprint is $1. */
+const OWN = 'select id from public.client where fingerprint = $1';
+
 /** Within the limits of a deposit, and what it says that it is. */
 function check({ content, sha256, handle }: Wanted): void {
   if (handle !== null) checkHandle(handle);
@@ -58,12 +61,12 @@ function check({ content, sha256, handle }: Wanted): void {
   if (!hash('sha256', content, 'buffer').equals(sha256)) throw new Refusal('digest_mismatch');
 }
 
-async function insert(database: Database, { clientId }: Owner, wanted: Wanted): Promise<Row | undefined> {
+async function insert(database: Database, { fingerprint }: Owner, wanted: Wanted): Promise<Row | undefined> {
   const { key, handle, content, sha256, ttl, retrievals } = wanted;
   const { rows } = await database.query<Row & { standing: Standing }>({
     name: 'deposit-put',
     text: INSERT,
-    values: [clientId, randomToken(), key, handle, content, sha256, ttl, retrievals],
+    values: [fingerprint, randomToken(), key, handle, content, sha256, ttl, retrievals],
   });
   const [row] = rows;
   checkStanding(row);
@@ -72,11 +75,16 @@ async function insert(database: Database, { clientId }: Owner, wanted: Wanted): 
 }
 
 /** What the key has stored before: the answer to a put that was repeated, because its answer was lost or it is slow. */
-async function findByKey(database: Database, { clientId }: Owner, wanted: Wanted): Promise<Row | undefined> {
+async function findByKey(
+  database: Database,
+  { fingerprint }: Owner,
+  wanted: Wanted,
+): Promise<Row | undefined> {
   const { rows } = await database.query<Row & { is_deleted: boolean }>({
     name: 'deposit-by-key',
-    text: `select ${COLUMNS}, deleted_at is not null as is_deleted from public.deposit where client_id = $1 and put_key = $2`,
-    values: [clientId, wanted.key],
+    text: `select ${COLUMNS}, deleted_at is not null as is_deleted from public.deposit
+      where client_id = (${OWN}) and put_key = $2`,
+    values: [fingerprint, wanted.key],
   });
   const [row] = rows;
   if (row === undefined) return undefined;
@@ -87,11 +95,15 @@ async function findByKey(database: Database, { clientId }: Owner, wanted: Wanted
 }
 
 /** Frees a handle whose deposit has expired and only waits to be purged. */
-async function freeHandle(database: Database, { clientId }: Owner, handle: string | null): Promise<boolean> {
+async function freeHandle(
+  database: Database,
+  { fingerprint }: Owner,
+  handle: string | null,
+): Promise<boolean> {
   const { rowCount } = await database.query(
     `update public.deposit set deleted_at = now()
-     where client_id = $1 and handle = $2 and deleted_at is null and (expires_at <= now() or retrievals_left = 0)`,
-    [clientId, handle],
+     where client_id = (${OWN}) and handle = $2 and deleted_at is null and (expires_at <= now() or retrievals_left = 0)`,
+    [fingerprint, handle],
   );
   return rowCount === 1;
 }

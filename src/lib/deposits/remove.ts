@@ -62,7 +62,7 @@ export async function deleteDeposit(vault: Vault, owner: Owner, selector: Select
     const { uuid, handle } = await run(database, {
       name: `deposit-delete-${column}`,
       text: DELETE[column],
-      values: [owner.clientId, 'id' in selector ? selector.id : selector.handle],
+      values: [owner.fingerprint, 'id' in selector ? selector.id : selector.handle],
     });
     await vault.trail.change(eventOf(owner, 'deposit.delete', { deposit: uuid, handle }));
   });
@@ -72,7 +72,7 @@ export async function deleteDeposit(vault: Vault, owner: Owner, selector: Select
 export async function recoverDeposit(vault: Vault, owner: Owner, id: string, days: number): Promise<Deposit> {
   try {
     return await withPooledTransaction(vault.pool, async (database) => {
-      const values = [owner.clientId, id, days];
+      const values = [owner.fingerprint, id, days];
       const row = await run(database, { name: 'deposit-recover', text: RECOVER, values });
       await vault.trail.change(eventOf(owner, 'deposit.recover', { deposit: row.uuid, handle: row.handle }));
       return toDeposit(row);

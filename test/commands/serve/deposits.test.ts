@@ -199,11 +199,26 @@ test('what is not there, is another’s, was deleted or has expired is the same:
   expect(await client.ask('GET', by('mine'))).toMatchObject({ status: 200 });
 });
 
+test('defect: after a restore, a session of before could be that of another client, who was given its number', async () => {
+  const before = await depositor(server, shared, 'prod');
+  const number = await server.query('select max(id) from client');
+  await server.query(`delete from client where id = ${number}`);
+  await server.query(`alter table client alter column id restart with ${number}`);
+  const after = await depositor(server, shared, 'prod');
+  expect(await server.query('select max(id) from client')).toBe(number);
+  const put = await after.put('of the other', 'handle=taken');
+  for (const path of [at(idOf(put)), by('taken'), '/v1/client', '/v1/deposits'])
+    expect(await before.ask('GET', path)).toMatchObject(refused(401, 'unauthenticated'));
+  expect(await before.put('mine')).toMatchObject(refused(401, 'unauthenticated'));
+  expect(await before.ask('DELETE', by('taken'))).toMatchObject(refused(401, 'unauthenticated'));
+  expect(await after.ask('GET', by('taken'))).toMatchObject({ status: 200 });
+});
+
 test('many who ask at once each get their own, also after every connection to the database was lost', async () => {
   const names = Array.from({ length: 40 }, (_, index) => `own-${index}`);
   const owners = names.map((_, index) => (index % 2 === 0 ? client : stranger));
-  await Promise.all(names.map((name, index) => owners[index]?.put(name, `handle=${name}`)));
-  const getAll = () => Promise.all(names.map((name, index) => owners[index]?.ask('GET', by(name))));
+  await Promise.all(names.map(async (name, index) => owners[index]?.put(name, `handle=${name}`)));
+  const getAll = () => Promise.all(names.map(async (name, index) => owners[index]?.ask('GET', by(name))));
   const told = async () => (await getAll()).map((answer) => answer?.body.toString());
   expect(await told()).toEqual(names);
   await server.query(

@@ -6,7 +6,7 @@ import { sealFor } from '../../../src/lib/core/seal.ts';
 
 const secret = randomBytes(32);
 const SERVER = 'A'.repeat(40);
-const who = { clientId: '7', fingerprint: 'B'.repeat(40) };
+const who = { fingerprint: 'B'.repeat(40) };
 
 afterEach(() => {
   vi.useRealTimers();

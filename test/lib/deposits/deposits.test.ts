@@ -3,6 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { connect as connectTo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Owner } from '../../../src/lib/deposits/deposit.ts';
 import { getDeposit } from '../../../src/lib/deposits/get.ts';
 import { purgeDeposits } from '../../../src/lib/deposits/purge.ts';
 import { putDeposit } from '../../../src/lib/deposits/put.ts';
@@ -15,15 +16,18 @@ const server = sharedServer();
 const SERVER = { who: 'account:keytrustee', from: 'local' };
 let clients = 0;
 
-/** A new client of an organization of its own; its number. */
+/** A new client of an organization of its own. */
 async function newOwner() {
   clients += 1;
   const name = `org-${clients}`;
   await server.orgtool(['add', '-n', name, '-c', 'root@localhost', '--quiet']);
   const digit = '0123456789ABCDEF'[clients] ?? '0';
   await server.query(aClient(name, digit));
-  return ownerOf(await server.query(`select id from client where fingerprint = '${fingerprint(digit)}'`));
+  return ownerOf(fingerprint(digit));
 }
+
+/** SQL: the number of an owner's row. */
+const numberOf = (owner: Owner) => `(select id from client where fingerprint = '${owner.fingerprint}')`;
 
 test('what has expired or was used up is not there, its handle is free, and the purge takes it with a line in the trail', async () => {
   const owner = await newOwner();
@@ -58,7 +62,7 @@ test('what has expired or was used up is not there, its handle is free, and the 
     await expect(recoverDeposit(vault, owner, gone.id, 30)).rejects.toMatchObject({ code: 'not_found' });
     expect(await purgeDeposits(vault, SERVER, 30)).toEqual({ expired: 0, deleted: 2 });
     const left = await server.query(
-      `select string_agg(uuid, ' ' order by id) from deposit where client_id = ${owner.clientId}`,
+      `select string_agg(uuid, ' ' order by id) from deposit where client_id = ${numberOf(owner)}`,
     );
     expect(left).toBe(`${kept.id} ${next.id}`);
   });
@@ -67,7 +71,7 @@ test('what has expired or was used up is not there, its handle is free, and the 
 test('a purge of more than one batch takes them all', async () => {
   const owner = await newOwner();
   await server.query(`insert into deposit (uuid, client_id, content, sha256, expires_at)
-    select lpad(n::text, 43, '0'), ${owner.clientId}, 'x', sha256('x'), now() from generate_series(1, 250) as n`);
+    select lpad(n::text, 43, '0'), ${numberOf(owner)}, 'x', sha256('x'), now() from generate_series(1, 250) as n`);
   await withVault(server, async (vault) => {
     expect(await purgeDeposits(vault, SERVER, 30)).toEqual({ expired: 250, deleted: 0 });
     expect(vault.events.map(({ what }) => what.expired)).toEqual([100, 100, 50]);
@@ -86,12 +90,12 @@ test('what the audit trail cannot take does not happen', async () => {
     await server.query(`update deposit set expires_at = now() + interval '1 day'`);
     expect(
       await server.query(
-        `select uuid, deleted_at, retrievals_left from deposit where client_id = ${owner.clientId}`,
+        `select uuid, deleted_at, retrievals_left from deposit where client_id = ${numberOf(owner)}`,
       ),
     ).toBe(`${deposit.id}||5`);
     await server.query('update deposit set expires_at = now()');
     await expect(purgeDeposits(failing, SERVER, 30)).rejects.toThrow('full');
-    expect(await server.query(`select count(*) from deposit where client_id = ${owner.clientId}`)).toBe('1');
+    expect(await server.query(`select count(*) from deposit where client_id = ${numberOf(owner)}`)).toBe('1');
     await server.query('update deposit set expires_at = null');
     expect((await getDeposit(vault, owner, { handle: 'kept' })).retrievalsLeft).toBe(4);
   });
@@ -129,7 +133,7 @@ test.each([
   async ({ passOn, stored, again }) => {
     const owner = await newOwner();
     const deposit = wanted('precious', { handle: 'h' });
-    const count = () => server.query(`select count(*) from deposit where client_id = ${owner.clientId}`);
+    const count = () => server.query(`select count(*) from deposit where client_id = ${numberOf(owner)}`);
     await withVault(
       server,
       async (vault) => {

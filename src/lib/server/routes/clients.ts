@@ -53,8 +53,8 @@ export const clientRoutes: Routes = (app, services) => {
   );
   const shown = { onRequest: app.authenticate, config: { event: 'client.show' } };
   app.get('/v1/client', shown, async (request) => {
-    const { clientId, fingerprint } = sessionOf(request);
-    const status = await clientStatus(pool, clientId);
+    const { fingerprint } = sessionOf(request);
+    const status = await clientStatus(pool, fingerprint);
     const from = request.ip;
     await trail.note({ event: 'client.show', who: `client:${fingerprint}`, from, what: {}, outcome: 'done' });
     return status;

@@ -28,8 +28,8 @@ const DIGEST = /(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/]{43}=):[ \t]*(?:,|$)/;
 const KEY = /^[0-9A-Za-z_-]{16,128}$/;
 
 function ownerOf(request: FastifyRequest): Owner {
-  const { clientId, fingerprint } = sessionOf(request);
-  return { clientId, actor: { who: `client:${fingerprint}`, from: request.ip } };
+  const { fingerprint } = sessionOf(request);
+  return { fingerprint, actor: { who: `client:${fingerprint}`, from: request.ip } };
 }
 
 /** What cannot be an identifier is not there, and is not asked of the database, which might take offence. */
