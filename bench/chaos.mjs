@@ -25,9 +25,16 @@ const { values } = parseArgs({
 
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const rounds = values.hours === undefined ? Number(values.rounds) : Number.POSITIVE_INFINITY;
-const end =
+let end =
   values.hours === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(values.hours) * 3_600_000;
 const say = (text) => console.error(text);
+
+// Asked to end, it finishes its round, checks everything once more, gives its figures and takes its server away.
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    end = 0;
+  });
+}
 
 /** Rounds until the number is reached, or the time, or a promise is broken. */
 async function play(place) {
