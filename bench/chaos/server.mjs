@@ -12,6 +12,7 @@ export async function openServer(place, say) {
 
   const start = () => {
     let told = '';
+    let isListening = false;
     const words = place.words(['serve', '--port', String(place.port), '--workers', '2']);
     const own = spawn(words[0], words.slice(1), {
       env: place.env,
@@ -19,9 +20,11 @@ export async function openServer(place, say) {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     own.stderr.setEncoding('utf8').on('data', (text) => {
-      told = (told + text).slice(-4000);
+      told += text;
+      isListening ||= told.includes('listening on');
+      told = told.slice(-4000);
     });
-    own.isListening = () => told.includes('listening on');
+    own.isListening = () => isListening;
     own.told = () => told;
     own.once('close', (status, signal) => {
       if (isStopping) return;
