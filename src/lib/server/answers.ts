@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { TrailFailure } from '../audit/explain.ts';
 import { errorCode, KeyTrusteeError, type StatusName } from '../core/errors.ts';
 import { REFUSALS, Refusal, type RefusalCode } from '../core/refusal.ts';
 import { isUnavailable } from '../database/availability.ts';
@@ -30,6 +31,7 @@ const FULL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 /** The refusal that an error means, or undefined where it is a fault of the server. */
 function refusalFor(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
+  if (error instanceof TrailFailure) return new Refusal('unavailable');
   if (error instanceof KeyTrusteeError) {
     const code = DOMAIN[error.code];
     return code === undefined ? undefined : new Refusal(code);

@@ -1,0 +1,62 @@
+/** A server whose audit trail cannot be written does nothing that belongs into it, and goes on once it can. */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { depositor } from '../../support/depositor.ts';
+import { smallDisk } from '../../support/disk.ts';
+import { isRoot, testServer, until } from '../../support/sandbox.ts';
+import { ask, configure, serving } from '../../support/serving.ts';
+
+const unavailable = { status: 503, json: { error: { code: 'unavailable' } } };
+
+test('its file is deleted: puts, gets and pages are refused with 503 until a reload, which records the gap', async () => {
+  const server = await testServer();
+  await server.orgtool(['add', '-n', 'prod', '-c', 'root@localhost', '--quiet']);
+  const running = await serving(server);
+  const client = await depositor(server, running, 'prod');
+  expect(await client.put('before', 'handle=before')).toMatchObject({ status: 201 });
+  const audit = join(server.directory, 'audit');
+  for (const name of await readdir(audit)) if (name.startsWith('server-')) await rm(join(audit, name));
+  expect(await client.put('lost', 'handle=lost')).toMatchObject(unavailable);
+  const refused = await client.ask('GET', '/v1/handles/before');
+  expect(refused).toMatchObject({ ...unavailable, headers: { 'retry-after': expect.any(String) as string } });
+  expect(await client.ask('DELETE', '/v1/handles/before')).toMatchObject(unavailable);
+  expect(await ask(running.port, '/v1/health/ready')).toMatchObject({ status: 503 });
+  expect(await server.query('select string_agg(handle, chr(32)) from deposit where deleted_at is null')).toBe(
+    'before',
+  );
+  running.kill('SIGHUP');
+  await until(() => running.stderr().includes('reloaded'), 'the server has read its settings again');
+  expect(await client.put('after', 'handle=after')).toMatchObject({ status: 201 });
+  expect(await client.ask('GET', '/v1/handles/before')).toMatchObject({ status: 200 });
+  const verified = await server.ktadmin(['audit', 'verify']);
+  expect(verified).toMatchObject({ status: 8 });
+  expect(verified.stdout + verified.stderr).toMatch(/server-1/);
+});
+
+test.skipIf(!isRoot)(
+  'its disk is full: nothing is stored, given or deleted, and with space it goes on by itself (needs root: mounts a file system)',
+  async () => {
+    const disk = await smallDisk('1m');
+    const server = await testServer();
+    await configure(server, { AUDIT_DIR: join(disk.directory, 'audit') });
+    await server.orgtool(['add', '-n', 'prod', '-c', 'root@localhost', '--quiet']);
+    const running = await serving(server);
+    const client = await depositor(server, running, 'prod');
+    expect(await client.put('before', 'handle=before')).toMatchObject({ status: 201 });
+    await disk.fill();
+    // What the last page of the file still takes is taken.
+    const fillUp = async () => {
+      for (;;) if ((await client.ask('GET', '/v1/handles/before')).status !== 200) return;
+    };
+    await fillUp();
+    expect(await client.put('lost', 'handle=lost')).toMatchObject(unavailable);
+    expect(await client.ask('DELETE', '/v1/handles/before')).toMatchObject(unavailable);
+    expect(await ask(running.port, '/v1/health/ready')).toMatchObject({ status: 503 });
+    expect(await server.query('select count(*) from deposit where deleted_at is null')).toBe('1');
+    await disk.free();
+    expect(await client.ask('GET', '/v1/handles/before')).toMatchObject({ status: 200 });
+    expect(await client.put('after', 'handle=after')).toMatchObject({ status: 201 });
+    expect(await server.ktadmin(['audit', 'verify'])).toMatchObject({ status: 0 });
+  },
+);
