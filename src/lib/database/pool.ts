@@ -31,6 +31,8 @@ export async function openPool(cluster: Cluster, size: number): Promise<Database
   const pool = new pg.Pool({ ...serverConnection(cluster), max: size });
   // Without a listener a restart of PostgreSQL would end this process; the query that runs reports the loss.
   pool.on('error', () => undefined);
+  // The same for a connection that is lent; the queue of mails warns on stderr where a pool has no such listener.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
