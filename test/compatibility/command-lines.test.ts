@@ -93,7 +93,8 @@ test.skipIf(!isRoot)(
       auth_secret: 'ThisISAs3cr3t!',
       contacts: ['finn@example.com', 'jake@example.com'],
     });
-    expect(await setsIn(store)).toEqual(['.keytrustee', 'backups', 'db', second?.split('/').at(-1)]);
+    const set = second?.split('/').at(-1);
+    expect(await setsIn(store)).toEqual(['.keytrustee', 'audit', 'backups', 'db', set]);
     expect(
       (await kt('ktadmin', ['db', 'status', '--json', '--pg-rootdir', join(store, 'db')])).stdout,
     ).toContain('"running": false');
