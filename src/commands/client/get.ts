@@ -1,5 +1,5 @@
 import { bareCommand, option } from '../../lib/terminal/command.ts';
-import { writeContent } from '../../lib/terminal/content.ts';
+import { fetchInto } from '../../lib/terminal/content.ts';
 import { reach, withClient } from '../../lib/terminal/machine.ts';
 import { path } from '../../lib/terminal/values.ts';
 
@@ -16,9 +16,9 @@ export default bareCommand({
   },
   examples: ['keytrustee get disk-key', 'keytrustee get disk-key -o /run/disk.key'],
   async run({ output, ...values }, { globals, terminal, args }) {
-    const { content, ...about } = await withClient(values, terminal, (client) => client.get(args[0] ?? ''));
-    if (output !== undefined) await writeContent(output, content);
-    else if (!globals.json) await terminal.write(content);
+    const fetch = () => withClient(values, terminal, (client) => client.get(args[0] ?? ''));
+    const { content, ...about } = await (output === undefined ? fetch() : fetchInto(output, fetch));
+    if (output === undefined && !globals.json) await terminal.write(content);
     const text = Buffer.from(content).toString('base64');
     return { ...about, size: content.length, ...(output === undefined ? { content: text } : { output }) };
   },

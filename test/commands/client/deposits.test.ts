@@ -1,6 +1,6 @@
 /** `keytrustee put`, `get`, `list`, `delete` and `recover`, against a real server. */
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import {
@@ -62,6 +62,31 @@ test.each([
   expect(told(stored)).toEqual({ status: 0, stdout: expect.stringMatching(ID), stderr: '' });
   expect(content.equals(await got(machine, stored.stdout.trim()))).toBe(true);
   expect(await readdir(join(machine.home, 'pending'))).toEqual([]);
+});
+
+test('defect: a get into a file that could not be written spent the last retrieval, and the deposit was lost', async () => {
+  const id = (await put(machine, Buffer.from('once'), ['--retrievals', '1'])).stdout.trim();
+  const place = await mkdtemp(join(server.directory, 'bad-'));
+  await symlink('nowhere', join(place, 'link'));
+  await writeFile(join(place, 'file'), '');
+  const bad = [
+    ['missing/file', 5, 'no such file'],
+    ['file/file', 1, 'not a directory'],
+    ['', 6, 'is no plain file'],
+    ['link', 6, 'is no plain file'],
+  ] as const;
+  for (const [name, status, why] of bad) {
+    const file = join(place, name);
+    const outcome = await machine.keytrustee(['get', id, '-o', file]);
+    expect([name, outcome.status, outcome.stdout]).toEqual([name, status, '']);
+    expect(outcome.stderr).toContain(file);
+    expect(outcome.stderr).toContain(why);
+    expect(outcome.stderr).not.toContain('.part');
+  }
+  const missing = await machine.keytrustee(['get', 'missing', '-o', join(place, 'file')]);
+  expect(missing).toMatchObject({ status: 5 });
+  expect((await readdir(place)).toSorted()).toEqual(['file', 'link']);
+  expect((await got(machine, id)).toString()).toBe('once');
 });
 
 test('standard input and output carry the content, and nothing else', async () => {
