@@ -22,6 +22,8 @@ export interface ChildOptions {
   timeout?: number;
   /** When its time is up, what it has started is ended with it: that would hold its output open. */
   whole?: boolean;
+  /** Bytes of output that are taken of a `whole` child. One that prints more is ended with what it has started. */
+  most?: number;
   /** Clean-up goes on although the program was interrupted. */
   cleanUp?: boolean;
 }
@@ -45,6 +47,7 @@ function execaOptions(options: ChildOptions): Options {
     forceKillAfterDelay: 5000,
     ...(options.whole === true ? { detached: true } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.most === undefined ? {} : { maxBuffer: options.most }),
     ...(options.stdio === undefined ? { input: options.input ?? '' } : { stdio: options.stdio }),
   };
 }
@@ -79,9 +82,24 @@ export async function run(file: string, args: string[], options: ChildOptions = 
   const { execa } = await load('execa');
   const child = execa(file, args, execaOptions(options));
   const timer = options.whole === true ? setTimeout(endGroup, options.timeout, child.pid) : undefined;
+  const counted = options.most === undefined ? undefined : endWhenFull(child, options.most);
   const raw = (await child) as RawResult;
   clearTimeout(timer);
+  if (counted?.isFull === true) throw failure('failed', `${file} printed too much`);
   return toResult(raw, file, options.cleanUp);
+}
+
+/** Ends a child and all that it has started once it has printed more than is taken. */
+function endWhenFull(child: { pid?: number; stdout: unknown; stderr: unknown }, most: number) {
+  const counted = { bytes: 0, isFull: false };
+  for (const output of [child.stdout, child.stderr] as Readable[])
+    output.on('data', ({ length }: Buffer) => {
+      counted.bytes += length;
+      if (counted.isFull || counted.bytes <= most) return;
+      counted.isFull = true;
+      endGroup(child.pid);
+    });
+  return counted;
 }
 
 /** Ends a process and all that it has started. */

@@ -6,6 +6,8 @@ import { splitWords } from '../core/words.ts';
 /** No script may take longer; milliseconds. */
 const LIMIT = 10_000;
 const LONGEST = 1024;
+/** Bytes of output that are taken; who prints more is ended. */
+const MOST = 4096;
 const NAME = 'SSL_PRIVATE_KEY_PASSWORD_SCRIPT';
 const HINT = 'it must print the password of SSL_PRIVATE_KEY, and end with status 0 within 10 seconds';
 
@@ -25,6 +27,12 @@ function wordsOf(script: string): [file: string, ...args: string[]] {
   return [file, ...args];
 }
 
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : '';
+  if (message.endsWith(' printed too much')) return 'printed more than 4 KiB';
+  return message.endsWith(' in time') ? 'did not end in time' : 'names a program that cannot be run';
+}
+
 /**
  * The password of a private key, as a command prints it: a command line without a shell. One line's end behind it does not
  * belong to it. Neither the command nor what it printed is in any error.
@@ -33,12 +41,10 @@ export async function passwordOf(script: string, limit = LIMIT): Promise<string>
   const [file, ...args] = wordsOf(script);
   let answer: Awaited<ReturnType<typeof run>>;
   try {
-    answer = await run(file, args, { timeout: limit, whole: true });
+    answer = await run(file, args, { timeout: limit, whole: true, most: MOST });
   } catch (error) {
     if (error instanceof Interrupted) throw error;
-    const reason =
-      error instanceof Error && /in time/.test(error.message) ? 'did not end in time' : undefined;
-    refuse(reason ?? 'names a program that cannot be run');
+    refuse(reasonOf(error));
   }
   if (answer.status !== 0) {
     const how = answer.signal === null ? `exit status ${answer.status}` : `signal ${answer.signal}`;

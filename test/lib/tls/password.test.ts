@@ -57,6 +57,18 @@ test('a script that hangs, and what it has started, is not waited for', async ()
   await allEnded(join(path, '..'));
 });
 
+test.each([
+  ['without end', 'exec cat /dev/zero'],
+  ['without end on standard error', 'exec cat /dev/zero >&2'],
+  ['4097 bytes, and then hangs', "head -c 4097 /dev/zero; trap '' PIPE TERM; sleep 61"],
+])('a script that prints %s is ended with what it has started, and refused', async (_, text) => {
+  const path = await script(`cd "$(dirname "$0")"; sleep 60 & ${text}`);
+  await expect(passwordOf(path, 60_000)).rejects.toThrow(
+    'SSL_PRIVATE_KEY_PASSWORD_SCRIPT printed more than 4 KiB',
+  );
+  await allEnded(join(path, '..'));
+});
+
 test('a password in the command itself is warned of', () => {
   expect(passwordWarning('/bin/echo -n secret')[0]).toContain('holds the password itself');
   expect(passwordWarning('/bin/echo -n secret')[0]).not.toContain('secret');
