@@ -5,7 +5,7 @@ import { REFUSALS, Refusal, type RefusalCode } from '../core/refusal.ts';
 import { isUnavailable } from '../database/availability.ts';
 import { RETRY_AFTER } from './limits.ts';
 import type { Log } from './log.ts';
-import { noteRefusal } from './refusals.ts';
+import { useRefusalNotes } from './refusals.ts';
 import type { App, Services } from './services.ts';
 
 /** What every answer that is no success says. */
@@ -79,10 +79,14 @@ function createTroubleLog(log: Log) {
 export function useAnswers(app: App, services: Services): void {
   const { log } = services;
   const tellTrouble = createTroubleLog(log);
+  const noteRefusal = useRefusalNotes(app, services);
   app.setErrorHandler(async (error, request, reply) => {
     let refusal = refusalFor(error);
+    // Whoever guesses is counted before it is noted: what is over the limit is no line of the audit trail.
+    if (refusal?.code === 'unauthenticated' && request.headers.authorization !== undefined)
+      refusal = (await app.limitAddress(request, reply)) ?? refusal;
     // What cannot be written into the audit trail is not told either.
-    await noteRefusal(services, request, refusal?.code ?? 'internal', refusal?.about ?? {}).catch(() => {
+    await noteRefusal(request, refusal?.code ?? 'internal', refusal?.about ?? {}).catch(() => {
       refusal = new Refusal('unavailable');
     });
     if (refusal === undefined) {
@@ -90,9 +94,7 @@ export function useAnswers(app: App, services: Services): void {
       return send(reply, 500, 'internal', 'the server made a mistake, which its log tells of');
     }
     if (refusal.code === 'unavailable' && !request.raw.destroyed) tellTrouble(error, request);
-    const guessed = refusal.code === 'unauthenticated' && request.headers.authorization !== undefined;
-    const limited = guessed ? await app.limitAddress(request, reply) : undefined;
-    return sendRefusal(reply, limited ?? refusal);
+    return sendRefusal(reply, refusal);
   });
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not_found')));
 }

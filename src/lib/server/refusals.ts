@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import type { Services } from './services.ts';
+import { floodNotes } from './floods.ts';
+import type { App, Services } from './services.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -9,14 +10,21 @@ declare module 'fastify' {
 }
 
 /** Writes into the audit trail that a request was refused, and whose it was, as far as that was shown. */
-export async function noteRefusal(
-  { trail }: Services,
+export type NoteRefusal = (
   request: FastifyRequest,
   reason: string,
   what: Record<string, string>,
-): Promise<void> {
-  const { event } = request.routeOptions.config;
-  if (event === undefined) return;
-  const who = request.session === null ? 'unknown' : `client:${request.session.fingerprint}`;
-  await trail.note({ event, who, from: request.ip, what, outcome: 'refused', reason });
+) => Promise<void>;
+
+/** Has refusals written into the audit trail; those over a limit are counted there, because each would be a line. */
+export function useRefusalNotes(app: App, { trail }: Services): NoteRefusal {
+  const floods = floodNotes(trail);
+  app.addHook('onClose', () => floods.flush());
+  return async (request, reason, what) => {
+    const { event } = request.routeOptions.config;
+    if (event === undefined) return;
+    const who = request.session === null ? 'unknown' : `client:${request.session.fingerprint}`;
+    const refused = { event, who, from: request.ip, what, outcome: 'refused', reason } as const;
+    await (reason === 'rate_limited' ? floods.note(refused) : trail.note(refused));
+  };
 }

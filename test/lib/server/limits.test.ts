@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { beforeAll, expect, test } from 'vitest';
+import type { AuditEvent } from '../../../src/lib/core/trail.ts';
 import { openPool } from '../../../src/lib/database/pool.ts';
 import { openReader } from '../../../src/lib/database/reader.ts';
 import { keyThread } from '../../../src/lib/gpg/key-thread.ts';
@@ -17,6 +18,7 @@ import { ask } from '../../support/serving.ts';
 
 const limits = { ...LIMITS, headersTime: 300, requestTime: 600, checkTime: 50, queue: 2 };
 const configuration = { RATE_LIMIT_ADDRESS: 1000, RATE_LIMIT_CLIENT: 3, SESSION_SECONDS: 900 };
+const noted: AuditEvent[] = [];
 let services: Services;
 let app: App;
 let port = 0;
@@ -36,7 +38,7 @@ beforeAll(async () => {
   const [pool, reader] = [await openPool(cluster, 1), openReader(cluster, 1)];
   const trail = {
     change: async () => {},
-    note: async () => {},
+    note: async (event: AuditEvent) => void noted.push(event),
     check: async () => {},
     reopen: async () => {},
   };
@@ -153,4 +155,18 @@ test('an address that proves nothing has so many requests a minute, whatever it 
   expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   const guess = await ask(port, '/v1/deposits', { headers: { authorization: 'Bearer guessed' } });
   expect([guess.status, code(guess.body)]).toEqual([429, 'rate_limited']);
+});
+
+test('whoever guesses sessions does not fill the audit trail', async () => {
+  const address = { RATE_LIMIT_ADDRESS: 120 };
+  services.settings = { ...services.settings, configuration: { ...configuration, ...address } as never };
+  noted.length = 0;
+  const guess = { headers: { authorization: 'Bearer guessed' }, localAddress: '127.0.0.2' };
+  const answers = await Promise.all(Array.from({ length: 400 }, () => ask(port, '/v1/deposits', guess)));
+  const told = (status: number) => answers.filter((answer) => answer.status === status).length;
+  expect([told(401), told(429)]).toEqual([120, 280]);
+  expect(noted.filter(({ reason }) => reason === 'unauthenticated')).toHaveLength(120);
+  expect(noted.filter(({ reason }) => reason === 'rate_limited')).toMatchObject([{ event: 'deposit.list' }]);
+  await app.close();
+  expect(noted.at(-1)).toMatchObject({ event: 'requests.refused', from: '127.0.0.2', what: { count: 279 } });
 });
