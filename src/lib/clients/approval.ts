@@ -9,8 +9,8 @@ export type Decision = (typeof DECISIONS)[number];
 
 /** What a contact was asked, as the mailed link finds it. */
 export interface Approval {
-  /** `open`: it can be decided now. */
-  state: 'open' | 'decided' | 'expired';
+  /** `open`: it can be decided now; `stopped`: the organization is disabled or has expired. */
+  state: 'open' | 'decided' | 'expired' | 'stopped';
   /** The contact who got the link. */
   email: string;
   expires: Date;
@@ -25,6 +25,7 @@ interface Row {
   email: string;
   expires_at: Date;
   is_over: boolean;
+  is_stopped: boolean;
   used_at: Date | null;
   fingerprint: string;
   name: string;
@@ -38,6 +39,7 @@ interface Row {
 
 const SELECT = `
   select approval.id, approval.client_id, contact.email, approval.expires_at, approval.expires_at <= now() as is_over,
+         organization.state <> 0 or coalesce(organization.expires_at <= now(), false) as is_stopped,
          approval.used_at, client.fingerprint, client.name, organization.name as organization, client.state,
          client.created_at, last.email as decided_by, last.decision, last.used_at as decided_at
   from public.client_approval as approval
@@ -58,7 +60,7 @@ async function find(database: Database, token: string): Promise<Row | undefined>
 
 function toApproval(row: Row): Approval {
   const { fingerprint, name, organization, state } = row;
-  const undecided = row.is_over ? 'expired' : 'open';
+  const undecided = row.is_stopped ? 'stopped' : row.is_over ? 'expired' : 'open';
   return {
     state: state === 'pending' && row.used_at === null ? undecided : 'decided',
     email: row.email,

@@ -49,6 +49,24 @@ test('a link is worth nothing once it expired, or the client was decided elsewhe
   expect(await stateOf(client)).toEqual({ state: 'disabled' });
 });
 
+test('a link of an organization that is disabled or has expired changes nothing, and the attempt is recorded', async () => {
+  const client = '4'.repeat(40);
+  await server.orgtool(['add', '-n', 'stopped', '-c', 'ann@example.com']);
+  await addTestClient(server, 'stopped', client);
+  const token = await askContact(server, 'ann@example.com', client);
+  for (const stop of ['state = 1', 'expires_at = now()']) {
+    await server.query(`update organization set ${stop} where name = 'stopped'`);
+    const shown = await ask(served.port, `/approval?q=${token}&to=approve`);
+    for (const answer of [shown, await press(token, 'decision=approved')])
+      expect([answer.status, titleOf(answer)]).toEqual([403, 'The organization is stopped']);
+    await server.query(`update organization set state = 0, expires_at = null where name = 'stopped'`);
+  }
+  expect(await stateOf(client)).toEqual({ state: 'pending' });
+  const { stdout } = await server.ktadmin(['audit', 'show', '--event', 'client.approve', '--json']);
+  expect(stdout.match(/"the organization is stopped"/g)).toHaveLength(2);
+  expect(titleOf(await press(token, 'decision=approved'))).toBe('The machine is approved');
+});
+
 test('unknown tokens, other words, other sites and other forms decide nothing', async () => {
   const client = '3'.repeat(40);
   await addTestClient(server, 'prod', client);

@@ -95,6 +95,13 @@ export const LINK_PROBLEMS = {
     ],
   },
   expired: { title: 'This link has expired', texts: ['Links work for 12 hours.', ASK] },
+  stopped: {
+    title: 'The organization is stopped',
+    texts: [
+      'Nothing was changed: while the organization is stopped, none of its machines can be approved or denied.',
+      'If that should not be so, ask whoever looks after the server.',
+    ],
+  },
 };
 
 /** Words for what goes wrong before a page can be made, by the status of the answer. */

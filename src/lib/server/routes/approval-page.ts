@@ -59,12 +59,18 @@ function show(
   const { EXTERNAL_ADDRESS: host } = settings.configuration;
   if (approval === undefined) return sendWords(reply, 404, LINK_PROBLEMS.unknown, host);
   if (approval.state === 'expired') return sendWords(reply, 410, LINK_PROBLEMS.expired, host);
+  if (approval.state === 'stopped') return sendWords(reply, 403, LINK_PROBLEMS.stopped, host);
   const values = { host, client: clientOf(approval) };
   if (approval.state === 'decided')
     return sendPage(reply, 200, ['decided', { ...values, ...decidedWords(approval) }]);
   const action = `/approval?q=${encodeURIComponent(tokenOf(request))}`;
   const more = { action, wanted: request.query.to, expires: sayTime(approval.expires) };
   return sendPage(reply, 200, ['approval', { ...values, ...more }]);
+}
+
+function reasonOf(approval: Approval | undefined): string {
+  if (approval === undefined) return 'the link is unknown';
+  return approval.state === 'stopped' ? 'the organization is stopped' : `the link is ${approval.state}`;
 }
 
 /** What the audit trail holds of a decision that came too late, or by a link that is none. */
@@ -75,7 +81,7 @@ function refusal(request: Request, decision: Decision, approval: Approval | unde
     from: request.ip,
     what: approval === undefined ? {} : { client: approval.client.fingerprint },
     outcome: 'refused',
-    reason: approval === undefined ? 'the link is unknown' : `the link is ${approval.state}`,
+    reason: reasonOf(approval),
   };
 }
 
