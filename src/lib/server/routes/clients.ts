@@ -2,7 +2,6 @@ import * as z from 'zod/mini';
 import { refuseSlowly } from '../../clients/proof.ts';
 import { type Registered, type Registrar, registerClient } from '../../clients/register.ts';
 import { clientStatus } from '../../clients/status.ts';
-import { Refusal } from '../../core/refusal.ts';
 import { sessionOf } from '../authenticate.ts';
 import { type GuessGuard, guessGuard } from '../guessing.ts';
 import { proverOf } from '../prover.ts';
@@ -31,13 +30,7 @@ async function register(
   from: string,
 ): Promise<Registered> {
   const asked = parse(registration, body);
-  guard.check(from);
-  try {
-    return await registerClient(registrar, asked, from);
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'wrong_code') guard.count(from);
-    throw error;
-  }
+  return guard.judge(from, () => registerClient(registrar, asked, from));
 }
 
 /** `POST /v1/clients`: registers a machine. `GET /v1/client`: what a client is told of itself. */
