@@ -42,6 +42,12 @@ interface Known {
   state: ClientState;
 }
 
+/** Clients of an organization that may wait for approval; more are refused. */
+const MOST_WAITING = 100;
+/** While so many others wait, no administrator gets a mail for one more. */
+const MOST_ASKED = 10;
+const CROWDED = 'too many clients of the organization wait for approval: bring its code, or try again later';
+
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /** Finds the organization. One that nobody knows is refused like a wrong code, and after the same work. */
@@ -109,6 +115,18 @@ async function findOrAdd(
   return { ...known, isNew: false };
 }
 
+/** Bounds what strangers can do to an organization: how many wait, and how many mails its administrators get. */
+async function wait(database: Database, known: Known & { isNew: boolean }, address: string): Promise<void> {
+  const { id, organization_id: organizationId, isNew } = known;
+  const { rows } = await database.query<{ others: number }>(
+    `select count(*)::integer as others from public.client where organization_id = $1 and state = 'pending' and id <> $2`,
+    [organizationId, id],
+  );
+  const others = rows[0]?.others ?? 0;
+  if (isNew && others >= MOST_WAITING) throw new Refusal('rate_limited', CROWDED);
+  if (others < MOST_ASKED) await askForApproval(database, id, organizationId, address);
+}
+
 /** Makes a client that waits active, because it has brought the code now. Whoever was stopped stays so. */
 async function approve(database: Database, { id, state }: Known, isApproved: boolean): Promise<ClientState> {
   if (state === 'disabled') throw new Refusal('client_disabled');
@@ -136,7 +154,7 @@ async function enter(
   if (known.organization_id !== organization.id)
     throw new Refusal('conflict', 'the client belongs to another organization');
   const state = await approve(database, known, isApproved);
-  if (state === 'pending') await askForApproval(database, known.id, organization.id, from);
+  if (state === 'pending') await wait(database, known, from);
   return {
     isNew: known.isNew,
     client: { fingerprint, organization: asked.organization, name: known.name, state },

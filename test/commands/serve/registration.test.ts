@@ -72,6 +72,35 @@ describe('a machine that proves its key', () => {
     expect((await openSession(running, machine)).status).toBe(201);
   });
 
+  test('waits without a mail where ten others wait, and is refused where a hundred do', async () => {
+    await server.orgtool(['add', '-n', 'flood', '-c', 'a@flood.example', '--quiet']);
+    await server.orgtool(['set-auth', '-n', 'flood', '-s', CODE, '--quiet']);
+    const fill = (from: number, to: number) =>
+      server.query(
+        `insert into client (organization_id, fingerprint, name, public_key)
+         select organization.id, lpad(number::text, 40, 'F'), '', 'a key'
+         from organization, generate_series(${from}, ${to}) as number where organization.name = 'flood'`,
+      );
+    const [asked, quiet, late] = [await createMachine(), await createMachine(), await createMachine()];
+    const flood = { organization: 'flood' };
+    await fill(1, 9);
+    expect(await register(running, asked, flood)).toMatchObject({ status: 201, json: { state: 'pending' } });
+    expect(await approvals(asked.fingerprint)).toBe('1');
+    for (const status of [201, 200])
+      expect(await register(running, quiet, flood)).toMatchObject({ status, json: { state: 'pending' } });
+    expect(await approvals(quiet.fingerprint)).toBe('0');
+    await fill(10, 98);
+    const refusal = await register(running, late, flood);
+    expect(refusal).toMatchObject(refused(429, 'rate_limited'));
+    expect(refusal.body).toContain('wait for approval');
+    expect(await stateOf(late.fingerprint)).toBe('');
+    expect((await register(running, quiet, flood)).status).toBe(200);
+    expect(await register(running, late, { ...flood, code: CODE })).toMatchObject({ status: 201 });
+    await server.query(`update client set state = 'disabled' where public_key = 'a key'`);
+    await register(running, quiet, flood);
+    expect(await approvals(quiet.fingerprint)).toBe('1');
+  });
+
   test('that was stopped stays stopped, and belongs to one organization', async () => {
     const machine = await createMachine();
     await register(running, machine, { organization: 'coded', code: CODE });
