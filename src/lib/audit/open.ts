@@ -86,9 +86,9 @@ async function findLoss(stream: Stream): Promise<string | undefined> {
 }
 
 /** Begins a new file where the old one, or the head record, is not what it was; its first line says what is missing. */
-async function begin(stream: Stream): Promise<void> {
+async function begin(stream: Stream): Promise<string | undefined> {
   const reason = await findLoss(stream);
-  if (reason === undefined) return;
+  if (reason === undefined) return undefined;
   await stream.syncing?.catch(() => undefined);
   clearTimeout(stream.timer);
   await prepareAuditDirectory(stream.directory);
@@ -103,19 +103,23 @@ async function begin(stream: Stream): Promise<void> {
   stream.isDirty = false;
   stream.opening = gapEvent(stream, { reason, expected: stream.last });
   stream.broken = undefined;
+  return reason;
 }
 
 /** Has the stream begin anew between two groups. */
-async function reopen(stream: Stream): Promise<void> {
+async function reopen(stream: Stream): Promise<string | undefined> {
   await written(stream);
   const begun = begin(stream);
   stream.writing = begun
-    .catch(() => undefined)
+    .then(
+      () => undefined,
+      () => undefined,
+    )
     .finally(() => {
       stream.writing = undefined;
       if (stream.queue.length > 0) writeSoon(stream);
     });
-  await begun;
+  return begun;
 }
 
 async function end(stream: Stream, release: () => void): Promise<void> {

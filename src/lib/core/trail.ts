@@ -28,8 +28,8 @@ export interface Trail {
 export interface OpenTrail extends Trail {
   /** Rejects where nothing could be recorded now, with the reason: for readiness. */
   check(): Promise<void>;
-  /** At a reload: goes over to a new file where the old one was removed or changed, and records what is missing. */
-  reopen(): Promise<void>;
+  /** At a reload: goes over to a new file where the old one was removed or changed, and records what is missing; tells why. */
+  reopen(): Promise<string | undefined>;
   /** Writes what waits, brings it to the disk and lets go. */
   close(): Promise<void>;
 }

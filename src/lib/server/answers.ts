@@ -60,40 +60,61 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
 /** How often the same trouble is told; milliseconds. A database that is down fails thousands of requests. */
 const TROUBLE_PAUSE = 5000;
 
+/** Tells that requests cannot be answered, and that they are again. */
 function createTroubleLog(log: Log) {
   let next = 0;
   let untold = 0;
-  return (error: unknown, request: FastifyRequest) => {
-    untold++;
-    if (Date.now() < next) return;
-    next = Date.now() + TROUBLE_PAUSE;
-    log.warn(
-      { err: error, route: request.routeOptions.url, requests: untold },
-      'requests cannot be answered now',
-    );
-    untold = 0;
+  let isOver = true;
+  return {
+    tell(error: unknown, request: FastifyRequest) {
+      untold++;
+      if (Date.now() < next) return;
+      next = Date.now() + TROUBLE_PAUSE;
+      isOver = false;
+      const about = { err: error, route: request.routeOptions.url, requests: untold };
+      // A refusal is the server's own: it has more to do than it can.
+      log[error instanceof Refusal ? 'warn' : 'error'](about, 'requests cannot be answered now');
+      untold = 0;
+    },
+    end() {
+      if (!isOver) log.info({ requests: untold }, 'requests are answered again');
+      isOver = true;
+      untold = 0;
+    },
   };
+}
+
+/** Whether a request got what needs both the database and the audit trail. */
+function isServed(request: FastifyRequest, status: number): boolean {
+  return status < 300 && request.routeOptions.config?.event !== undefined;
 }
 
 /** Has every error answered in one form, which tells nothing of the inside; what nobody foresaw is logged with its stack. */
 export function useAnswers(app: App, services: Services): void {
   const { log } = services;
-  const tellTrouble = createTroubleLog(log);
+  const trouble = createTroubleLog(log);
+  app.addHook('onResponse', (request, reply, done) => {
+    if (isServed(request, reply.statusCode)) trouble.end();
+    done();
+  });
   const noteRefusal = useRefusalNotes(app, services);
   app.setErrorHandler(async (error, request, reply) => {
     let refusal = refusalFor(error);
+    let cause: unknown = error;
     // Whoever guesses is counted before it is noted: what is over the limit is no line of the audit trail.
     if (refusal?.code === 'unauthenticated' && request.headers.authorization !== undefined)
       refusal = (await app.limitAddress(request, reply)) ?? refusal;
     // What cannot be written into the audit trail is not told either.
-    await noteRefusal(request, refusal?.code ?? 'internal', refusal?.about ?? {}).catch(() => {
+    await noteRefusal(request, refusal?.code ?? 'internal', refusal?.about ?? {}).catch((failed: unknown) => {
       refusal = new Refusal('unavailable');
+      cause = failed;
     });
     if (refusal === undefined) {
       log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
       return send(reply, 500, 'internal', 'the server made a mistake, which its log tells of');
     }
-    if (refusal.code === 'unavailable' && !request.raw.destroyed) tellTrouble(error, request);
+    // The socket and not the request, which is destroyed as soon as its body was read.
+    if (refusal.code === 'unavailable' && !request.socket.destroyed) trouble.tell(cause, request);
     return sendRefusal(reply, refusal);
   });
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not_found')));

@@ -112,7 +112,9 @@ async function closeAll(app: App, services: Services, background: Started[]): Pr
 async function reload(app: App, services: Services, metrics: Metrics): Promise<void> {
   try {
     // Where a file of the trail was removed or changed, the next line begins a new one.
-    await services.trail.reopen();
+    const reason = await services.trail.reopen();
+    if (reason !== undefined)
+      services.log.warn({ reason }, 'the audit trail goes on in a new file, which says what is missing');
     metrics.certificate = await reloadSettings(app, services);
     await services.trail.change(serverEvent(services, 'server.reload'));
   } catch (error) {

@@ -18,6 +18,9 @@ test('its file is deleted: puts, gets and pages are refused with 503 until a rel
   const audit = join(server.directory, 'audit');
   for (const name of await readdir(audit)) if (name.startsWith('server-')) await rm(join(audit, name));
   expect(await client.put('lost', 'handle=lost')).toMatchObject(unavailable);
+  expect(running.stderr()).toMatch(
+    /"level":"error".*the audit trail cannot be written.*requests cannot be answered/,
+  );
   const refused = await client.ask('GET', '/v1/handles/before');
   expect(refused).toMatchObject({ ...unavailable, headers: { 'retry-after': expect.any(String) as string } });
   expect(await client.ask('DELETE', '/v1/handles/before')).toMatchObject(unavailable);
@@ -29,6 +32,8 @@ test('its file is deleted: puts, gets and pages are refused with 503 until a rel
   await until(() => running.stderr().includes('reloaded'), 'the server has read its settings again');
   expect(await client.put('after', 'handle=after')).toMatchObject({ status: 201 });
   expect(await client.ask('GET', '/v1/handles/before')).toMatchObject({ status: 200 });
+  await until(() => running.stderr().includes('requests are answered again'), 'the log says so');
+  expect(running.stderr()).toMatch(/the audit trail goes on in a new file/);
   const verified = await server.ktadmin(['audit', 'verify']);
   expect(verified).toMatchObject({ status: 8 });
   expect(verified.stdout + verified.stderr).toMatch(/server-1/);

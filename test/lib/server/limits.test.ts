@@ -1,5 +1,6 @@
 /** What a server takes of those who ask too much, too slowly or too often. In this process, with limits that tests can reach. */
 import { once } from 'node:events';
+import { Agent, type AgentOptions } from 'node:https';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -40,7 +41,7 @@ beforeAll(async () => {
     change: async () => {},
     note: async (event: AuditEvent) => void noted.push(event),
     check: async () => {},
-    reopen: async () => {},
+    reopen: async () => undefined,
   };
   const settings = { confdir: directory, configuration: { ...configuration, LOCAL_FINGERPRINT: '4096R/A' } };
   services = {
@@ -161,12 +162,14 @@ test('whoever guesses sessions does not fill the audit trail', async () => {
   const address = { RATE_LIMIT_ADDRESS: 120 };
   services.settings = { ...services.settings, configuration: { ...configuration, ...address } as never };
   noted.length = 0;
-  const guess = { headers: { authorization: 'Bearer guessed' }, localAddress: '127.0.0.2' };
+  const agent = new Agent({ keepAlive: true, maxSockets: 8, localAddress: '127.0.0.2' } as AgentOptions);
+  const guess = { headers: { authorization: 'Bearer guessed' }, agent };
   const answers = await Promise.all(Array.from({ length: 400 }, () => ask(port, '/v1/deposits', guess)));
   const told = (status: number) => answers.filter((answer) => answer.status === status).length;
   expect([told(401), told(429)]).toEqual([120, 280]);
   expect(noted.filter(({ reason }) => reason === 'unauthenticated')).toHaveLength(120);
   expect(noted.filter(({ reason }) => reason === 'rate_limited')).toMatchObject([{ event: 'deposit.list' }]);
+  agent.destroy();
   await app.close();
   expect(noted.at(-1)).toMatchObject({ event: 'requests.refused', from: '127.0.0.2', what: { count: 279 } });
 });
