@@ -58,7 +58,8 @@ function send(port: number, method: string, path: string, { body, headers = {} }
       response.on('end', () => {
         const bytes = Buffer.concat(pieces);
         const isJson = /json/.test(response.headers['content-type'] ?? '');
-        const json = isJson ? (JSON.parse(bytes.toString()) as Record<string, unknown>) : {};
+        const json =
+          isJson && bytes.length > 0 ? (JSON.parse(bytes.toString()) as Record<string, unknown>) : {};
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes, json });
       });
     });

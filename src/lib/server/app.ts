@@ -47,6 +47,8 @@ async function createFastify(tls: SecureContextOptions, log: Log, limits: Limits
     childLoggerFactory: (logger) => logger,
     clientErrorHandler: answerUnparsed,
     bodyLimit: limits.body,
+    // Else a HEAD would be a GET: it would spend a retrieval of a deposit, and give nothing. The pages allow it.
+    exposeHeadRoutes: false,
     // A handle has up to 255 bytes, each of which may be written as an escape.
     routerOptions: { maxParamLength: 1024 },
     requestTimeout: limits.requestTime,

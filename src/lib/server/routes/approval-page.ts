@@ -102,7 +102,7 @@ async function decide({ pool, trail }: Services, request: Request): Promise<Appr
  */
 export const approvalPageRoutes: Routes = (app, services) =>
   pageScope(app, services, (scope) => {
-    scope.get('/approval', async (request: Request, reply) => {
+    scope.get('/approval', { exposeHeadRoute: true }, async (request: Request, reply) => {
       const token = tokenOf(request);
       const approval = await withPooled(services.pool, (database) => findApproval(database, token));
       return show(services, request, reply, approval);

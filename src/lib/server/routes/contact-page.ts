@@ -128,7 +128,7 @@ async function follow(
  */
 export const contactPageRoutes: Routes = (app, services) =>
   pageScope(app, services, (scope) => {
-    scope.get('/', async (request: Request, reply) => {
+    scope.get('/', { exposeHeadRoute: true }, async (request: Request, reply) => {
       if (request.query.a === 'fingerprint') return sendFingerprint(services, reply);
       if (request.query.q === undefined) return reply.callNotFound();
       return follow(services, request, reply, (visit) => showForm(visit));
