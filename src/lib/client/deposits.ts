@@ -55,6 +55,25 @@ function handleInUse(handle: string): Error {
   return failure('conflict', message, 'choose another handle, or delete that deposit first');
 }
 
+const statusOf = (error: unknown) => (error as { httpStatus?: number }).httpStatus ?? 0;
+
+/** Sends a parcel, and keeps it while nobody knows whether it arrived. */
+async function sendParcel(connection: Connection, parcel: Parcel, options: PutOptions): Promise<Deposit> {
+  const sha256 = createHash('sha256').update(parcel.sealed).digest('hex');
+  try {
+    const deposit = await connection.send(putRequest(parcel, options), false, async (attempt, answer) =>
+      readJson<Deposit>(attempt.peer, unlessRefused(attempt, answer)),
+    );
+    if (deposit.sha256 !== sha256) throw failure('untrusted', 'the server says it stored something else');
+    await drop(parcel);
+    return deposit;
+  } catch (error) {
+    // What was refused is refused again. What may have arrived is kept, so that the next run asks for the same.
+    if ([400, 403, 409, 413, 422].includes(statusOf(error))) await drop(parcel);
+    throw error;
+  }
+}
+
 /** Stores content. However often it has to be sent, it is stored once. */
 export async function put(
   connection: Connection,
@@ -64,21 +83,17 @@ export async function put(
   const { files, key, server } = connection;
   const { handle } = options;
   if (handle !== undefined) checkHandle(handle);
-  const parcel = await parcelOf(files, key, { server, content, options }, () => seal(key, content, handle));
-  const { sealed } = parcel;
+  const parcelNow = () =>
+    parcelOf(files, key, { server, content, options }, () => seal(key, content, handle));
   try {
-    const deposit = await connection.send(putRequest(parcel, options), false, async (attempt, answer) =>
-      readJson<Deposit>(attempt.peer, unlessRefused(attempt, answer)),
-    );
-    if (deposit.sha256 !== createHash('sha256').update(sealed).digest('hex'))
-      throw failure('untrusted', 'the server says it stored something else');
-    await drop(parcel);
-    return deposit;
+    const parcel = await parcelNow();
+    return await sendParcel(connection, parcel, options).catch(async (error: unknown) => {
+      // What an earlier run stored has been deleted, used up or has expired since: this is another deposit.
+      if (!parcel.isOld || statusOf(error) !== 409) throw error;
+      return sendParcel(connection, await parcelNow(), options);
+    });
   } catch (error) {
-    // What was refused is refused again. What may have arrived is kept, so that the next run asks for the same.
-    const status = (error as { httpStatus?: number }).httpStatus ?? 0;
-    if ([400, 403, 409, 413, 422].includes(status)) await drop(parcel);
-    throw status === 409 && handle !== undefined ? handleInUse(handle) : error;
+    throw statusOf(error) === 409 && handle !== undefined ? handleInUse(handle) : error;
   }
 }
 

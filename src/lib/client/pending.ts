@@ -17,6 +17,8 @@ export interface Parcel {
   path: string;
   putKey: string;
   sealed: Buffer;
+  /** Made by an earlier run, which may have stored it; whatever happened to it since. */
+  isOld: boolean;
 }
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -35,7 +37,7 @@ async function read(path: string): Promise<Parcel | undefined> {
   const [, putKey = '', digest] =
     /^([0-9A-Za-z]{43}) ([0-9a-f]{64})\n/.exec(bytes.toString('latin1', 0, 109)) ?? [];
   const sealed = bytes.subarray(109);
-  if (digest !== undefined && sha256(sealed) === digest) return { path, putKey, sealed };
+  if (digest !== undefined && sha256(sealed) === digest) return { path, putKey, sealed, isOld: true };
   await drop({ path });
   return undefined;
 }
@@ -57,7 +59,7 @@ export async function parcelOf(
   const sealed = Buffer.from(await make());
   const putKey = randomToken();
   if (await writeOnce(path, [Buffer.from(`${putKey} ${sha256(sealed)}\n`), sealed], false)) {
-    return { path, putKey, sealed };
+    return { path, putKey, sealed, isOld: false };
   }
   return parcelOf(files, key, { server, content, options }, async () => sealed);
 }

@@ -13,6 +13,7 @@ import {
   MAX_CONTENT,
   must,
   type Owner,
+  PRESENT,
   type Row,
   toDeposit,
   type Vault,
@@ -80,9 +81,9 @@ async function findByKey(
   { fingerprint }: Owner,
   wanted: Wanted,
 ): Promise<Row | undefined> {
-  const { rows } = await database.query<Row & { is_deleted: boolean }>({
+  const { rows } = await database.query<Row & { is_deleted: boolean; is_present: boolean }>({
     name: 'deposit-by-key',
-    text: `select ${COLUMNS}, deleted_at is not null as is_deleted from public.deposit
+    text: `select ${COLUMNS}, deleted_at is not null as is_deleted, (${PRESENT}) as is_present from public.deposit
       where client_id = (${OWN}) and put_key = $2`,
     values: [fingerprint, wanted.key],
   });
@@ -91,6 +92,7 @@ async function findByKey(
   if (!row.sha256.equals(wanted.sha256) || row.handle !== wanted.handle)
     throw new Refusal('conflict', 'the key was used for another deposit');
   if (row.is_deleted) throw new Refusal('conflict', 'the deposit of this key was deleted');
+  if (!row.is_present) throw new Refusal('conflict', 'the deposit of this key has expired');
   return row;
 }
 

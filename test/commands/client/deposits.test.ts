@@ -207,6 +207,31 @@ test('a put that is killed before it hears the answer can be run again, and is s
   expect(another.stdout).not.toBe(again.stdout);
 });
 
+test.each(['expires_at = now()', 'retrievals_left = 0', 'deleted_at = now()'])(
+  'defect: a put that is run again was told that it is kept, though what the run before stored is gone (%s)',
+  async (end) => {
+    const way = await wayTo(server, running.port);
+    const own = await registered(way.port);
+    const file = join(own.home, 'content');
+    await writeFile(file, 'again');
+    const words = ['put', file, '--handle', 'again', '--retrievals', '3'];
+    let kill = () => {};
+    way.isLost = (method, path) => {
+      if (method === 'POST' && path.startsWith('/v1/deposits')) kill();
+      return false;
+    };
+    await own.keytrustee(words, { started: (child) => (kill = () => void child.kill('SIGKILL')) });
+    kill = () => {};
+    const [stored] = await own.json<Listed[]>(['list']);
+    await server.query(`update public.deposit set ${end} where uuid = '${stored?.id}'`);
+    const again = await own.keytrustee(words);
+    expect(told(again)).toEqual({ status: 0, stdout: expect.stringMatching(ID), stderr: '' });
+    expect(again.stdout.trim()).not.toBe(stored?.id);
+    expect((await got(own, 'again')).toString()).toBe('again');
+    expect(await readdir(join(own.home, 'pending'))).toEqual([]);
+  },
+);
+
 /** A second server on the same database, as a passive one is, with a configuration of its own. */
 async function another(port: number): Promise<Serving> {
   const confdir = join(await ownedDirectory(server.directory, `another-${port}`), '.keytrustee');

@@ -130,6 +130,29 @@ test('a put that is repeated with its key stores once, and its key is good for n
   expect(await client.put('new', 'handle=once')).toMatchObject({ status: 201 });
 });
 
+test('defect: a put repeated with the key of a deposit that expired or was used up was told that it is kept', async () => {
+  for (const [query, end] of [
+    ['handle=short&ttl=100', 'expires_at = now()'],
+    ['handle=used&retrievals=1', 'retrievals_left = 0'],
+  ] as const) {
+    const key = { 'idempotency-key': randomBytes(16).toString('base64url') };
+    const put = await client.put('same', query, key);
+    expect(await client.put('same', query, key)).toMatchObject({ status: 200, json: { id: idOf(put) } });
+    await server.query(`update deposit set ${end} where uuid = '${idOf(put)}'`);
+    const again = await client.put('same', query, key);
+    expect(again).toMatchObject(refused(409, 'conflict'));
+    expect(again.json).toMatchObject({ error: { message: 'the deposit of this key has expired' } });
+    expect(await client.put('same', query)).toMatchObject({ status: 201 });
+  }
+});
+
+test('defect: a HEAD spent a retrieval, and gave nothing', async () => {
+  const put = await client.put('once', 'handle=head&retrievals=1');
+  for (const path of [at(idOf(put)), by('head'), '/v1/deposits', '/v1/client'])
+    expect(await client.ask('HEAD', path)).toMatchObject({ status: 404 });
+  expect((await client.ask('GET', by('head'))).body.toString()).toBe('once');
+});
+
 test('one of many puts of the same handle at once gets it', async () => {
   const answers = await Promise.all(
     Array.from({ length: 12 }, (_, index) => client.put(`${index}`, 'handle=race')),
