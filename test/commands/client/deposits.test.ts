@@ -12,7 +12,7 @@ import {
   wayTo,
 } from '../../support/keytrustee.ts';
 import { freePort, type Outcome, ownedDirectory, run, sharedServer, until } from '../../support/sandbox.ts';
-import { type Serving, serving, sharedServing } from '../../support/serving.ts';
+import { configure, type Serving, serving, sharedServing } from '../../support/serving.ts';
 
 interface Listed {
   id: string;
@@ -22,7 +22,11 @@ interface Listed {
 }
 
 const server = sharedServer();
-const running = sharedServing(server, async () => void (await certifyLocalhost(server)));
+const running = sharedServing(server, async () => {
+  await certifyLocalhost(server);
+  // All of these machines have one address, and are more than it may be.
+  await configure(server, { RATE_LIMIT_ADDRESS: 100_000 });
+});
 let code: string;
 let machine: Machine;
 
