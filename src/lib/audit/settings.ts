@@ -10,7 +10,6 @@ import { failure } from '../core/errors.ts';
 import type { OpenTrail, Trail } from '../core/trail.ts';
 import { bareFingerprint } from '../gpg/server-key.ts';
 import { clearSign } from '../gpg/signature.ts';
-import { COMMAND } from './mentions.ts';
 import { openTrail } from './open.ts';
 import type { TrailOptions } from './stream.ts';
 
@@ -18,9 +17,6 @@ const MEGABYTE = 1024 * 1024;
 
 /** How long a stream that another process has is waited for, in milliseconds: it may be ending, or be another command. */
 const WAIT = 20_000;
-
-/** How long the server waits for the stream of the commands, in milliseconds: without it, it goes on all the same. */
-const MENTION_WAIT = 2000;
 
 /** The size of a file where no configuration says it. */
 const FILE_MEGABYTES = 64;
@@ -40,38 +36,17 @@ function optionsOf({ confdir, account, configuration }: Server): TrailOptions {
   };
 }
 
-/** Has the stream of the commands say how far the server's are, so that none of them can vanish unnoticed. */
-async function mentionServer(directory: string, options: TrailOptions): Promise<void> {
-  const trail = await openTrail(directory, COMMAND, { ...options, wait: MENTION_WAIT });
-  await trail.close();
-}
-
-/** Opens the stream of one of the server's processes, counted from 1. It is mentioned once it has a line, and at its end. */
+/** Opens the stream of one of the server's processes, counted from 1. */
 export async function openServerTrail(settings: Settings, worker: number): Promise<OpenTrail> {
   const directory = auditDirectory(settings.confdir, settings.configuration);
-  const options = optionsOf(settings);
-  const trail = await openTrail(directory, `server-${worker}`, options);
-  const mention = () => mentionServer(directory, options).catch(() => undefined);
-  let mentioned: Promise<void> | undefined;
-  return {
-    ...trail,
-    change: async (event) => {
-      await trail.change(event);
-      mentioned ??= mention();
-    },
-    close: async () => {
-      await trail.close();
-      await mentioned;
-      await mention();
-    },
-  };
+  return openTrail(directory, `server-${worker}`, optionsOf(settings));
 }
 
 /** The stream that all commands share. It is opened for each event, so that none of them waits for another's whole work. */
 export function commandTrail(server: Server): Trail {
   const directory = auditDirectory(server.confdir, server.configuration ?? {});
   const change: Trail['change'] = async (event) => {
-    const trail = await openTrail(directory, COMMAND, optionsOf(server));
+    const trail = await openTrail(directory, 'command', optionsOf(server));
     try {
       await trail.change(event);
     } finally {

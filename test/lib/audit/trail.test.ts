@@ -4,7 +4,6 @@ import {
   appendFile,
   copyFile,
   mkdir,
-  readdir,
   readFile,
   rename,
   rm,
@@ -225,68 +224,6 @@ describe('after a run that was killed', () => {
       ...['audit.open', 'deposit.get', 'audit.open', 'audit.recover', 'deposit.get'],
     ]);
     expect(await faultsOf(directory)).toEqual([]);
-  });
-});
-
-describe('defect: a whole stream could be removed unnoticed', () => {
-  async function recorded(directory: string, stream: string, count: number): Promise<void> {
-    const trail = await openTrail(directory, stream, trailOptions());
-    for (let number = 0; number < count; number += 1) await trail.change(someEvent(number));
-    await trail.close();
-  }
-
-  async function lose(directory: string, stream: string): Promise<void> {
-    for (const name of await readdir(directory))
-      if (name.startsWith(`${stream}.`)) await rm(join(directory, name));
-  }
-
-  test('the commands mention how far the others are, each time that is further', async () => {
-    const directory = await newDirectory();
-    await recorded(directory, 'command', 1);
-    await recorded(directory, 'server-1', 2);
-    for (let time = 0; time < 3; time += 1) await recorded(directory, 'command', 1);
-    await recorded(directory, 'server-1', 1);
-    await recorded(directory, 'command', 1);
-    const lines = await linesOf(directory, 'command');
-    const mentions = lines.filter(({ event }) => event === 'audit.mention');
-    const hash = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
-    expect(mentions.map(({ seq, what }) => [seq, what])).toEqual([
-      [3, { stream: 'command', 'server-1': 3, 'server-1.hash': hash }],
-      [7, { stream: 'command', 'server-1': 4, 'server-1.hash': hash }],
-    ]);
-    expect(lines).toHaveLength(8);
-    expect(await faultsOf(directory)).toEqual([]);
-  });
-
-  test('one that is gone begins with a gap; one that was begun anew is not the one that was seen', async () => {
-    const directory = await newDirectory();
-    await recorded(directory, 'server-1', 2);
-    await recorded(directory, 'command', 1);
-    await lose(directory, 'server-1');
-    expect(await faultsOf(directory)).toEqual(['server-1.head']);
-    await recorded(directory, 'server-1', 1);
-    const reason = 'the whole stream is missing';
-    expect((await linesOf(directory, 'server-1'))[0]).toMatchObject({ event: 'audit.gap', seq: 4, reason });
-    expect(await faultsOf(directory)).toEqual([`${FIRST}:1`]);
-    await lose(directory, 'server-1');
-    const elsewhere = await newDirectory();
-    await recorded(elsewhere, 'server-1', 9);
-    for (const name of await readdir(elsewhere)) await copyFile(join(elsewhere, name), join(directory, name));
-    expect(await faultsOf(directory)).toEqual([`${FIRST}:3`]);
-  });
-
-  test('a mention from before, without a hash, still counts; other files are no part of a trail', async () => {
-    const directory = await newDirectory();
-    await recorded(directory, 'server-1', 2);
-    const trail = await openTrail(directory, 'command', trailOptions());
-    await trail.change(someEvent(1, { event: 'audit.mention', what: { 'server-1': 3 } }));
-    await trail.close();
-    expect(await faultsOf(directory)).toEqual([]);
-    await writeFile(join(directory, 'server-x.00000001.jsonl'), '');
-    expect(await faultsOf(directory)).toEqual(['server-x.00000001.jsonl']);
-    await expect(verified(await temporaryDirectory())).rejects.toThrow(
-      'there is no stream of an audit trail',
-    );
   });
 });
 
