@@ -27,7 +27,9 @@ async function syncAll(stream: Stream): Promise<void> {
       await syncOnce(stream);
       for (const { resolve } of entries) resolve();
     } catch (error) {
-      for (const { reject } of entries) reject(error as Error);
+      // In a broken stream what was written meanwhile is as lost; elsewhere it is tried again.
+      const lost = stream.broken === undefined ? entries : [...entries, ...stream.unsynced.splice(0)];
+      for (const { reject } of lost) reject(error as Error);
       stream.isDirty = stream.broken === undefined;
       throw error;
     }

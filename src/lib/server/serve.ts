@@ -66,8 +66,12 @@ async function run(request: ServeRequest, log: Log): Promise<void> {
     log.info('stopping: what is in flight is finished');
     await tell(log, 'STOPPING=1');
     await Promise.race([reloads, pause(RELOAD_LIMIT, undefined, { ref: false })]);
-    await running.stop();
-    endMetrics();
+    try {
+      await running.stop();
+    } finally {
+      // Where the trail takes no last line the stop fails, and the process ends all the same.
+      endMetrics();
+    }
     log.info('stopped');
   });
 }

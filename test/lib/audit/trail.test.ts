@@ -102,6 +102,25 @@ const FALSIFICATIONS: [string, (path: string) => Promise<void>, string][] = [
   ['lengthened', (path) => appendFile(path, 'more\n'), 'changed'],
 ];
 
+test('defect: the process span for ever where lines had come while a removed file was found out', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const directory = await newDirectory();
+    const trail = await opened(directory);
+    const done: Promise<unknown>[] = [];
+    const removed = (async () => {
+      while (done.length < 20 * (round + 1)) await new Promise(setImmediate);
+      await rm(join(directory, 'server-1.head'));
+    })();
+    const state = { isGone: false };
+    void removed.then(() => (state.isGone = true));
+    for (let number = 0; !state.isGone || number < 40; number += 1) {
+      done.push(trail.change(someEvent(number)).catch(() => 'refused'));
+      await new Promise(setImmediate);
+    }
+    expect((await Promise.all(done)).at(-1)).toBe('refused');
+  }
+});
+
 test.each(FALSIFICATIONS)(
   'a file that is %s: nothing is acknowledged any more until a new file says what is missing',
   async (_what, falsify, word) => {
