@@ -74,6 +74,8 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['client delete', 'delete a deposit', () => import('./commands/client/delete.ts')],
   ['client recover', 'bring a deleted deposit back', () => import('./commands/client/recover.ts')],
   ['client status', 'what the server says of this client', () => import('./commands/client/status.ts')],
+  ['cert', 'the TLS certificate'],
+  ['cert check', 'every reason why a certificate would fail', () => import('./commands/cert/check.ts')],
   ['mail', 'the mails to administrators'],
   ['mail test', 'send a mail at once, to see whether mail works', () => import('./commands/mail/test.ts')],
   ['mail queue', 'list the mails that have not been sent', () => import('./commands/mail/queue.ts')],
@@ -101,6 +103,7 @@ const MANUALS: Record<string, string> = {
   backup: 'ktbackup',
   client: 'keytrustee',
   serve: 'keytrusteed',
+  cert: 'ktadmin-cert',
   config: 'keytrustee.conf',
 };
 

@@ -22,7 +22,14 @@ const pages = new Map(
 const page = (name: string): string => pages.get(name) ?? '';
 /** How a terminal without colours is told to print bold: a letter, a backspace, the letter. */
 const overstrike = new RegExp(`.${String.fromCharCode(8)}`, 'g');
-const manuals = ['ktadmin.8', 'keytrustee-orgtool.8', 'ktbackup.8', 'keytrusteed.8', 'keytrustee.1'];
+const manuals = [
+  'ktadmin.8',
+  'keytrustee-orgtool.8',
+  'ktbackup.8',
+  'keytrusteed.8',
+  'ktadmin-cert.8',
+  'keytrustee.1',
+];
 
 /** What must stand in a page: under each heading, its terms in their order. */
 type Terms = Record<string, string[]>;
@@ -38,6 +45,7 @@ function placeOf(words: string[]): [manual: string, heading: string] {
   if (words[0] === 'backup')
     return ['ktbackup.8', words.length === 1 ? 'OPTIONS' : `ktbackup ${words.slice(1).join(' ')}`];
   if (words[0] === 'client') return ['keytrustee.1', `keytrustee ${words.slice(1).join(' ')}`];
+  if (words[0] === 'cert') return ['ktadmin-cert.8', `ktadmin ${words.join(' ')}`];
   if (words[0] === 'serve') return ['keytrusteed.8', 'OPTIONS'];
   if (words[0] === 'orgtool') return ['keytrustee-orgtool.8', `keytrustee-${words.join(' ')}`];
   return ['ktadmin.8', `ktadmin ${words.join(' ')}`];

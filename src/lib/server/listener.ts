@@ -8,7 +8,7 @@ import { keyThread } from '../gpg/key-thread.ts';
 import { createApp } from './app.ts';
 import { type Started, startBackground } from './background.ts';
 import type { Log } from './log.ts';
-import type { Metrics, MetricsReport } from './metrics.ts';
+import type { MetricsReport } from './metrics.ts';
 import { reloadSettings } from './reload.ts';
 import type { App, Services } from './services.ts';
 import { openTls } from './tls.ts';
@@ -109,13 +109,13 @@ async function closeAll(app: App, services: Services, background: Started[]): Pr
   }
 }
 
-async function reload(app: App, services: Services, metrics: Metrics): Promise<void> {
+async function reload(app: App, services: Services): Promise<void> {
   try {
     // Where a file of the trail was removed or changed, the next line begins a new one.
     const reason = await services.trail.reopen();
     if (reason !== undefined)
       services.log.warn({ reason }, 'the audit trail goes on in a new file, which says what is missing');
-    metrics.certificate = await reloadSettings(app, services);
+    await reloadSettings(app, services);
     await services.trail.change(serverEvent(services, 'server.reload'));
   } catch (error) {
     await services.trail.change(serverEvent(services, 'server.reload', error));
@@ -123,30 +123,29 @@ async function reload(app: App, services: Services, metrics: Metrics): Promise<v
   }
 }
 
-async function openServices(request: ListenRequest): Promise<Services> {
+async function openServices(request: ListenRequest, certificate: Services['certificate']): Promise<Services> {
   const { settings, worker, log, secret, spend } = request;
   const { PG_ROOTDIR, DB_PORT } = settings.configuration;
   const trail = await request.openTrail(worker);
   const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
   const pool = await openPool(cluster, POOL_SIZE);
   const reader = openReader(cluster, READERS);
-  return { settings, pool, reader, trail, keys: keyThread(), log, worker, secret, spend };
+  return { settings, certificate, pool, reader, trail, keys: keyThread(), log, worker, secret, spend };
 }
 
 /** Opens everything that one process of the server needs, and listens. */
 export async function openListener(request: ListenRequest): Promise<Listener> {
   const { configuration } = request.settings;
   const { options, certificate } = await openTls(configuration);
-  const services = await openServices(request);
+  const services = await openServices(request, certificate);
   const { app, metrics } = await createApp(services, options);
-  metrics.certificate = certificate;
   try {
     const address = await listen(app, request.port, configuration);
     await services.trail.change(serverEvent(services, 'server.start'));
     const background = await startBackground(services);
     return {
       ...{ address, report: metrics.report },
-      reload: () => reload(app, services, metrics),
+      reload: () => reload(app, services),
       close: () => closeAll(app, services, background),
     };
   } catch (error) {

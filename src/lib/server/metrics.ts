@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { load } from '../core/lazy.ts';
 import { countMails } from '../notices/waiting.ts';
@@ -14,8 +13,6 @@ export type MetricsReport = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 /** What Prometheus is told of one process. */
 export interface Metrics {
   report(): Promise<MetricsReport>;
-  /** The certificate that clients are shown, for the time that it has left. */
-  certificate: X509Certificate | undefined;
 }
 
 async function measureRequests(app: App, registry: Registry): Promise<void> {
@@ -77,7 +74,7 @@ const GAUGED: Gauged[] = [
   },
 ];
 
-async function measureServer(services: Services, metrics: Metrics, registry: Registry): Promise<void> {
+async function measureServer(services: Services, registry: Registry): Promise<void> {
   const { Gauge } = await load('promClient');
   const gauge = (name: string, help: string, read: () => number | undefined | Promise<number>) =>
     new Gauge({
@@ -88,7 +85,7 @@ async function measureServer(services: Services, metrics: Metrics, registry: Reg
         else this.set(value);
       },
     });
-  const expiry = () => (metrics.certificate === undefined ? undefined : daysLeft(metrics.certificate));
+  const expiry = () => (services.certificate === undefined ? undefined : daysLeft(services.certificate));
   gauge('keytrustee_certificate_expiry_days', 'Days until the TLS certificate expires.', expiry);
   for (const { name, help, read } of GAUGED) gauge(name, help, () => read(services));
 }
@@ -98,9 +95,8 @@ export async function useMetrics(app: App, services: Services): Promise<Metrics>
   const { Registry, collectDefaultMetrics } = await load('promClient');
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics: Metrics = { report: () => registry.getMetricsAsJSON(), certificate: undefined };
   await measureRequests(app, registry);
   await measurePool(services, registry);
-  if (services.worker === 1) await measureServer(services, metrics, registry);
-  return metrics;
+  if (services.worker === 1) await measureServer(services, registry);
+  return { report: () => registry.getMetricsAsJSON() };
 }

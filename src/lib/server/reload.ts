@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto';
 import { type Configuration, readConfiguration } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
 import type { App, Services } from './services.ts';
@@ -12,9 +11,9 @@ const AT_START = [
 
 /**
  * Reads keytrustee.conf, certificate and key again, and takes them over without touching a connection. All of it is
- * checked before anything is exchanged. Returns the certificate that clients see from now on.
+ * checked before anything is exchanged.
  */
-export async function reloadSettings(app: App, services: Services): Promise<X509Certificate | undefined> {
+export async function reloadSettings(app: App, services: Services): Promise<void> {
   const { settings, log } = services;
   const configuration = await readConfiguration(settings.confdir);
   const presented = await openTls(configuration);
@@ -25,9 +24,9 @@ export async function reloadSettings(app: App, services: Services): Promise<X509
     throw failure('untrusted', expired, 'the certificate that was there stays in use');
   app.server.setSecureContext(presented.options);
   services.settings = { ...settings, configuration };
+  services.certificate = presented.certificate;
   // One of the processes tells for all.
   const changed = AT_START.filter((name) => configuration[name] !== settings.configuration[name]);
   const later = changed.map((name) => `${name} was changed, and is taken over when the server starts again`);
   if (services.worker === 1) for (const warning of [...later, ...presented.warnings]) log.warn(warning);
-  return presented.certificate;
 }

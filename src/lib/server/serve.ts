@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
+import { openControl } from '../core/control.ts';
 import { explain, failure } from '../core/errors.ts';
 import { untilInterrupted, withHangup } from '../core/interrupt.ts';
 import { withLock } from '../core/lock.ts';
@@ -37,6 +38,7 @@ async function tell(log: Log, ...states: string[]): Promise<void> {
   });
 }
 
+/** Reads settings and certificate again; where that fails it says so everywhere, and rejects. */
 async function reload(running: Running, log: Log): Promise<void> {
   await tell(log, ...reloadingState());
   try {
@@ -47,30 +49,46 @@ async function reload(running: Running, log: Log): Promise<void> {
     const { message, hint } = explain(error);
     log.error({ hint }, `not reloaded, what was in use stays so: ${message}`);
     await tell(log, 'READY=1', `STATUS=serving; the last reload failed: ${message}`);
+    throw error;
   }
+}
+
+/** One reload after the other; one that is asked for meanwhile is not lost. */
+function inTurn(work: () => Promise<void>): { again(): Promise<void>; settled(): Promise<unknown> } {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    again() {
+      const turn = last.then(work);
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+    settled: () => last,
+  };
 }
 
 async function run(request: ServeRequest, log: Log): Promise<void> {
   await refuseUnusable(request.settings, log);
   const running = request.workers > 1 ? await openCrew(request, log) : await openAlone(request, log);
+  const reloads = inTurn(() => reload(running, log));
+  const { addresses } = running;
+  const state = async () => ({ pid: process.pid, addresses, workers: request.workers });
+  const endControl = await openControl(request.settings.confdir, { state, reload: reloads.again });
   const endMetrics = await serveMetrics(request.settings.configuration.METRICS_PORT, running, log);
-  // One reload after the other; a signal that comes meanwhile is not lost.
-  let reloads = Promise.resolve();
-  const hangUp = () => {
-    reloads = reloads.then(() => reload(running, log));
-  };
+  // Why a reload failed is in the log by then.
+  const hangUp = () => void reloads.again().catch(() => undefined);
   await withHangup(hangUp, async () => {
-    log.info(`listening on ${running.addresses.join(', ')}`);
+    log.info(`listening on ${addresses.join(', ')}`);
     await tell(log, 'READY=1', 'STATUS=serving');
     await untilInterrupted();
     log.info('stopping: what is in flight is finished');
     await tell(log, 'STOPPING=1');
-    await Promise.race([reloads, pause(RELOAD_LIMIT, undefined, { ref: false })]);
+    await Promise.race([reloads.settled(), pause(RELOAD_LIMIT, undefined, { ref: false })]);
     try {
       await running.stop();
     } finally {
       // Where the trail takes no last line the stop fails, and the process ends all the same.
       endMetrics();
+      await endControl();
     }
     log.info('stopped');
   });

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Server } from 'node:https';
 import type {
   FastifyBaseLogger,
@@ -23,6 +24,8 @@ export type App = FastifyInstance<
 /** What the routes work with. `settings` is replaced as a whole when the configuration is read again. */
 export interface Services {
   settings: Settings;
+  /** The certificate that clients are shown; replaced when it is read again. */
+  certificate: X509Certificate | undefined;
   pool: DatabasePool;
   /** For queries that only read and are quick. */
   reader: Reader;
