@@ -5,7 +5,7 @@ import { errorCode, failure } from '../core/errors.ts';
 export type MinimumVersion = 'tlsv1' | 'tlsv1.1' | 'tlsv1.2' | 'tlsv1.3';
 
 /** The suites of TLS 1.3 that OpenSSL knows (RFC 8446, appendix B.4); a list of older ciphers does not limit them. */
-const SUITES = [
+export const SUITES = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
   'TLS_AES_128_GCM_SHA256',
