@@ -51,7 +51,7 @@ test.each(someOf(RESTORE_STEPS))(
     else expect([old, NEW]).toContainEqual(await look(server));
     const again = await restore(server, words);
     expect(again).toMatchObject({ status: 0 });
-    expect(again.stdout).toMatch(/^Restored .*: 1 organizations, 1 contacts/);
+    expect(again.stdout).toMatch(/^Restored .*: 1 organization, 1 contact/);
     const finished = `ktadmin: warning: finished the restore of ${server.confdir} that was cut off\n`;
     expect(again.stderr.includes(finished), again.stderr).toBe(open);
     expect(await look(server)).toEqual(NEW);

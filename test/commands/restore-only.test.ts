@@ -100,7 +100,7 @@ test('an organization that was removed comes back with all that was its, and not
   const restored = said(await restore(server, set, ['organization=prod', '--yes']));
   expect(restored).toMatchObject({
     status: 0,
-    stdout: 'Added 1 organizations, 2 contacts, 3 clients, 4 deposits\n',
+    stdout: 'Added 1 organization, 2 contacts, 3 clients, 4 deposits\n',
   });
   expect(restored.stderr).toMatch(
     plan(
@@ -140,7 +140,7 @@ test('of an organization that is there only what is missing is added; codes, sta
   const restored = said(await restore(server, set, ['organization=prod', '--yes']));
   expect(restored).toMatchObject({
     status: 0,
-    stdout: 'Added 0 organizations, 1 contacts, 1 clients, 2 deposits\n',
+    stdout: 'Added 0 organizations, 1 contact, 1 client, 2 deposits\n',
   });
   expect(restored.stderr).toMatch(
     plan([
@@ -194,7 +194,7 @@ test('a deposit whose client was removed comes back with the client disabled, an
   expect(restored).toMatchObject({
     status: 0,
     stdout: [
-      'Added 1 organizations, 0 contacts, 1 clients, 1 deposits',
+      'Added 1 organization, 0 contacts, 1 client, 1 deposit',
       'To let in what came back disabled:',
       '  ktadmin orgtool enable -n prod',
       `  ktadmin orgtool enable-client --fingerprint ${A}`,
@@ -238,13 +238,13 @@ test('a deposit that was deleted stays so with its organization, and comes back 
         [0, 3],
         [0, 3],
       ],
-      '1 deposits were deleted since, and stay deleted',
+      'deleted since, and to stay so: 1 deposit',
     ),
   );
   const back = said(await restore(server, set, [`deposit=${uuid('first')}`, '--yes']));
   expect(back).toMatchObject({
     status: 0,
-    stdout: 'Added 0 organizations, 0 contacts, 0 clients, 0 deposits; undeleted 1 deposits\n',
+    stdout: 'Added 0 organizations, 0 contacts, 0 clients, 0 deposits; undeleted 1 deposit\n',
   });
   expect(back.stderr).toMatch(
     plan(
@@ -254,7 +254,7 @@ test('a deposit that was deleted stays so with its organization, and comes back 
         [0, 1],
         [0, 0],
       ],
-      '1 deleted deposits, named by uuid, are undeleted',
+      'undeleted, as named by uuid: 1 deposit',
     ),
   );
   expect(await contentOf(server)).toEqual(before);
@@ -400,7 +400,7 @@ test('--dry-run shows the same and changes nothing', async () => {
   const tried = said(await restore(server, set, ['organization=prod', '--dry-run']));
   expect(tried).toMatchObject({
     status: 0,
-    stdout: 'Would add 1 organizations, 2 contacts, 3 clients, 4 deposits\n',
+    stdout: 'Would add 1 organization, 2 contacts, 3 clients, 4 deposits\n',
   });
   expect(await dumpLines(server)).toEqual(before);
   expect(await databases(server)).toBe('keytrustee postgres');
@@ -457,7 +457,7 @@ test.skipIf(!hasTerminal)(
     expect(await dumpLines(server)).toEqual(before);
     expect(await databases(server)).toBe('keytrustee postgres');
     const yes = await ktadminOnTerminal(server, words, { typing: [['Add what is missing?', 'y\r']] });
-    expect(yes).toMatchObject({ status: 0, text: expect.stringContaining('Added 1 organizations') });
+    expect(yes).toMatchObject({ status: 0, text: expect.stringContaining('Added 1 organization') });
   },
 );
 
@@ -511,7 +511,7 @@ test('an organization without anything in it comes back too', async () => {
   const restored = await restore(server, set, ['organization=empty', '--yes']);
   expect(restored).toMatchObject({
     status: 0,
-    stdout: 'Added 1 organizations, 0 contacts, 0 clients, 0 deposits\n',
+    stdout: 'Added 1 organization, 0 contacts, 0 clients, 0 deposits\n',
   });
   expect(await contentOf(server)).toEqual(before);
 });
@@ -532,7 +532,7 @@ test('ten thousand deposits of every size come back byte for byte', async () => 
   const restored = await restore(server, set, ['organization=prod', '--yes']);
   expect(restored).toMatchObject({
     status: 0,
-    stdout: 'Added 1 organizations, 2 contacts, 3 clients, 10004 deposits\n',
+    stdout: 'Added 1 organization, 2 contacts, 3 clients, 10004 deposits\n',
   });
   expect(await server.query(digest)).toBe(before);
 });

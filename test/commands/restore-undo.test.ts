@@ -51,7 +51,7 @@ test('undo brings back what was there, says what changes, and can be undone', as
         String.raw`  database       keytrustee_old_\d{17} \(2 organizations, 2 contacts, 0 clients, 0 deposits\) comes back${'\n'}` +
         '  what is there now is kept under other names\n' +
         'what going back loses or revives\n' +
-        '  now   1 organizations, 1 contacts, 0 clients, 0 deposits\n' +
+        '  now   1 organization, 1 contact, 0 clients, 0 deposits\n' +
         '  then  2 organizations, 2 contacts, 0 clients, 0 deposits\n' +
         '  organizations that come back: later\n$',
     ),
@@ -157,8 +157,8 @@ test('what a restore revives is said: clients and organizations enabled again, c
   expect(restored.status, restored.stderr).toBe(0);
   expect(restored.stderr).toContain(
     'what going back loses or revives\n' +
-      '  now   1 organizations, 1 contacts, 2 clients, 0 deposits\n' +
-      '  then  2 organizations, 2 contacts, 1 clients, 0 deposits\n' +
+      '  now   1 organization, 1 contact, 2 clients, 0 deposits\n' +
+      '  then  2 organizations, 2 contacts, 1 client, 0 deposits\n' +
       '  organizations that come back: gone\n' +
       '  organizations enabled again: prod\n' +
       '  organizations whose authorization code changes back: prod\n' +

@@ -66,7 +66,7 @@ test.skipIf(!hasZip)(
       /holds {10}7 tables, 5 rows, of this program: they become the server's database\n/,
     );
     expect(over.stdout).toMatch(
-      /^Restored \S+ for \S+: 1 organizations, 2 contacts, 0 clients, 0 deposits\nThe former configuration is in \S+\nThe former database is keytrustee_old_\d+\nThe restore is complete: the server's key opens, and every row is there\n$/,
+      /^Restored \S+ for \S+: 1 organization, 2 contacts, 0 clients, 0 deposits\nThe former configuration is in \S+\nThe former database is keytrustee_old_\d+\nThe restore is complete: the server's key opens, and every row is there\n$/,
     );
     expect((await server.orgtool(['list'])).stdout).toBe(before.stdout);
     expect(

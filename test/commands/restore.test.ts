@@ -48,7 +48,7 @@ test('both kinds of set come back over a server that went on, and what was there
     expect(restored.status).toBe(0);
     expect(restored.stdout).toMatch(
       new RegExp(
-        `^Restored ${server.confdir} for ${server.fingerprint}: 1 organizations, 1 contacts, 0 clients, 0 deposits\n` +
+        `^Restored ${server.confdir} for ${server.fingerprint}: 1 organization, 1 contact, 0 clients, 0 deposits\n` +
           `The former configuration is in (${server.confdir}\\.before-${KEPT})\n` +
           String.raw`The former database is (keytrustee_old_\d{17})${'\n'}` +
           `${COMPLETE}$`,
@@ -58,12 +58,12 @@ test('both kinds of set come back over a server that went on, and what was there
       new RegExp(
         `^set of kts01.example.com, ${server.fingerprint}\n` +
           String.raw`  made           \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z${'\n'}` +
-          String.raw`  holds          1 organizations, 1 contacts, 0 clients, 0 deposits \(there now: 2 organizations, 2 contacts, 0 clients, 0 deposits\)${'\n'}` +
+          String.raw`  holds          1 organization, 1 contact, 0 clients, 0 deposits \(there now: 2 organizations, 2 contacts, 0 clients, 0 deposits\)${'\n'}` +
           `  configuration  ${server.confdir} will be replaced; the present one is kept beside it\n` +
           `  database       ${server.pgRootdir} will be loaded; the present database is kept under another name\n` +
           'what going back loses or revives\n' +
           '  now   2 organizations, 2 contacts, 0 clients, 0 deposits\n' +
-          '  then  1 organizations, 1 contacts, 0 clients, 0 deposits\n' +
+          '  then  1 organization, 1 contact, 0 clients, 0 deposits\n' +
           '  organizations that vanish: later\n$',
       ),
     );
@@ -108,7 +108,7 @@ test('a database that is stopped is started, and open connections to a running o
   await server.ktadmin(['db', 'stop']);
   const stopped = await restore(server, [set, '--yes']);
   expect(stopped.status).toBe(0);
-  expect(stopped.stderr).toContain('holds          1 organizations, 1 contacts, 0 clients, 0 deposits\n');
+  expect(stopped.stderr).toContain('holds          1 organization, 1 contact, 0 clients, 0 deposits\n');
   const held = server.ktadmin([
     'db',
     'psql',
@@ -172,7 +172,7 @@ test('what is missing is made: the cluster, the configuration, the directory abo
   expect(fresh.stderr).toContain(`configuration  ${server.confdir} will be made\n`);
   expect(fresh).toMatchObject({
     status: 0,
-    stdout: `Restored ${server.confdir} for ${server.fingerprint}: 1 organizations, 1 contacts, 0 clients, 0 deposits\n${COMPLETE}`,
+    stdout: `Restored ${server.confdir} for ${server.fingerprint}: 1 organization, 1 contact, 0 clients, 0 deposits\n${COMPLETE}`,
   });
   expect((await server.orgtool(['list'])).stdout).toBe(before.stdout);
   expect((await lstat(server.directory)).uid).toBe(world.account.uid);

@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts';
 import { failure } from '../core/errors.ts';
 import { type Recorder, recordChange } from '../core/trail.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
@@ -78,8 +79,6 @@ export interface OrganizationContents {
   clients: number;
   deposits: number;
 }
-
-const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** Counts what would be lost with an organization. */
 export async function countContents(database: Database, name: string): Promise<OrganizationContents> {

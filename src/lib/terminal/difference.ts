@@ -1,4 +1,5 @@
 import type { Difference } from '../backups/restore/difference.ts';
+import { counted } from '../core/counted.ts';
 
 /** A long list says nothing to a person. */
 const SHOWN = 20;
@@ -7,8 +8,8 @@ const names = (all: string[]) =>
   all.length > SHOWN ? `${all.slice(0, SHOWN).join(' ')} and ${all.length - SHOWN} more` : all.join(' ');
 
 /** How the numbers of the four main tables are said. */
-export const counted = (rows: Record<string, number>) =>
-  ['organization', 'contact', 'client', 'deposit'].map((name) => `${rows[name] ?? 0} ${name}s`).join(', ');
+export const countedRows = (rows: Record<string, number>) =>
+  ['organization', 'contact', 'client', 'deposit'].map((name) => counted(rows[name] ?? 0, name)).join(', ');
 
 /** What is lost or revived by going back, in words: a line of numbers, and a line for each kind of thing. */
 export function describeDifference({ rowsNow, rowsThen, organizations, clients }: Difference): string {
@@ -23,8 +24,8 @@ export function describeDifference({ rowsNow, rowsThen, organizations, clients }
   ];
   return [
     'what going back loses or revives',
-    `  now   ${counted(rowsNow)}`,
-    `  then  ${counted(rowsThen)}`,
+    `  now   ${countedRows(rowsNow)}`,
+    `  then  ${countedRows(rowsThen)}`,
     ...kinds.filter(([, all]) => all.length > 0).map(([what, all]) => `  ${what}: ${names(all)}`),
   ].join('\n');
 }

@@ -2,6 +2,7 @@ import type { OnlyResult } from '../backups/only/only.ts';
 import { changesNothing, type OnlyPlan } from '../backups/only/plan.ts';
 import { listed, type Selection } from '../backups/only/selection.ts';
 import type { SetContents } from '../backups/restore/contents.ts';
+import { counted } from '../core/counted.ts';
 import { failure } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import { checkOrganizationName } from '../organizations/names.ts';
@@ -28,6 +29,7 @@ export function selectionOf(only: Only[]): Selection {
 }
 
 const ROWS = ['organizations', 'contacts', 'clients', 'deposits'] as const;
+const NOUNS = { organizations: 'organization', contacts: 'contact', clients: 'client', deposits: 'deposit' };
 
 /** What a partial restore will do, in words. */
 export function describeOnlyPlan(plan: OnlyPlan, { manifest }: SetContents): string {
@@ -37,8 +39,8 @@ export function describeOnlyPlan(plan: OnlyPlan, { manifest }: SetContents): str
     return `  ${name.padEnd(14)} ${added} to add, ${present} there already`;
   });
   const notes: [boolean, string][] = [
-    [deposits.undeleted > 0, `${deposits.undeleted} deleted deposits, named by uuid, are undeleted`],
-    [deposits.deleted > 0, `${deposits.deleted} deposits were deleted since, and stay deleted`],
+    [deposits.undeleted > 0, `undeleted, as named by uuid: ${counted(deposits.undeleted, 'deposit')}`],
+    [deposits.deleted > 0, `deleted since, and to stay so: ${counted(deposits.deleted, 'deposit')}`],
     [
       organizationsBack.length > 0,
       `${listed(organizationsBack)} comes back with the code and the state it had`,
@@ -62,8 +64,9 @@ export function describeOnlyPlan(plan: OnlyPlan, { manifest }: SetContents): str
 /** What a partial restore did, in words. */
 export function describeOnlyResult(result: OnlyResult): string {
   if (changesNothing(result)) return 'Nothing to add: all of it is there already\n';
-  const added = ROWS.map((name) => `${result[name].added} ${name}`).join(', ');
-  const undeleted = result.deposits.undeleted > 0 ? `; undeleted ${result.deposits.undeleted} deposits` : '';
+  const added = ROWS.map((name) => counted(result[name].added, NOUNS[name])).join(', ');
+  const back = result.deposits.undeleted;
+  const undeleted = back > 0 ? `; undeleted ${counted(back, 'deposit')}` : '';
   const { organizations, clients } = result.disabled;
   const enable = [
     ...organizations.map((name) => `ktadmin orgtool enable -n ${name}`),

@@ -5,7 +5,7 @@ import { type UndoPlan, undoRestore } from '../backups/restore/undo.ts';
 import { failure } from '../core/errors.ts';
 import { exchangeJournal } from '../core/unfinished.ts';
 import { recordServer } from './audit.ts';
-import { counted, describeDifference } from './difference.ts';
+import { countedRows, describeDifference } from './difference.ts';
 import { become } from './execute.ts';
 import { confirm } from './prompts.ts';
 import { chooseRestoreOwner } from './restore-owner.ts';
@@ -37,7 +37,7 @@ function resultOf(confdir: string, { directories, database, expected }: Journal)
 const NOTHING = { confdir: undefined, database: undefined };
 
 function describeUndo({ confdir, former, difference, rows, fingerprint }: UndoPlan): string {
-  const holds = rows === undefined ? '' : ` (${counted(rows)})`;
+  const holds = rows === undefined ? '' : ` (${countedRows(rows)})`;
   const stays = (what: string) => `stays as it is: there was no ${what} before, or it is gone`;
   const server = fingerprint ?? 'its keytrustee.conf cannot be read';
   return [
@@ -88,6 +88,6 @@ export function describeUndone({ undone, confdir, keptConfdir, keptDatabase, row
   const lines = [];
   if (keptConfdir !== undefined) lines.push(`What was in place is in ${keptConfdir}`);
   if (keptDatabase !== undefined) lines.push(`The database that was in place is ${keptDatabase}`);
-  const holds = rows === undefined ? '' : `: ${counted(rows)}`;
+  const holds = rows === undefined ? '' : `: ${countedRows(rows)}`;
   return `${[...lines, `Brought back ${confdir} as it was before the last restore${holds}`].join('\n')}\n`;
 }

@@ -24,15 +24,15 @@ function describeCheck({ check, outcome, detail }: Check): string {
   return `  ${check.padEnd(COLUMN)}${outcome === 'ok' ? `ok (${detail})` : `${outcome}: ${detail}`}`;
 }
 
-const counted = (rows: Record<string, number>) => {
+const countedRows = (rows: Record<string, number>) => {
   const total = Object.values(rows).reduce((sum, count) => sum + count, 0);
   return `${Object.keys(rows).length} tables, ${total} rows`;
 };
 
 function describeDump({ dump, rows }: UnsignedPlan): string {
-  if (dump === 'own') return `${counted(rows)}, of this program: they become the server's database`;
+  if (dump === 'own') return `${countedRows(rows)}, of this program: they become the server's database`;
   const where = dump === 'beside' ? 'loaded into the database keytrustee_original' : `kept as ${dump.path}`;
-  return `${counted(rows)}, of another program: ${where}; the server's own database will be empty`;
+  return `${countedRows(rows)}, of another program: ${where}; the server's own database will be empty`;
 }
 
 function describePlan(plan: UnsignedPlan, checks: Check[]): string {
@@ -81,7 +81,7 @@ export async function restoreUnsignedSet(
 export function describeOriginal({ original }: Pick<UnsignedResult, 'original'>): string {
   if (original === undefined) return '';
   if ('database' in original)
-    return `The dump is in the database ${original.database} (${counted(original.rows)}): ktadmin db psql -- -d ${original.database}\n`;
+    return `The dump is in the database ${original.database} (${countedRows(original.rows)}): ktadmin db psql -- -d ${original.database}\n`;
   return (
     `The dump is ${original.dump}; to load it into a database of its own:\n` +
     "  ktadmin db psql -- -d postgres -c 'create database keytrustee_original'\n" +

@@ -1,15 +1,15 @@
 import type { DryRun } from '../backups/restore/dry-run.ts';
 import type { RestorePlan } from '../backups/restore/plan.ts';
 import type { RestoreResult } from '../backups/restore/restore.ts';
-import { counted } from './difference.ts';
+import { countedRows } from './difference.ts';
 
 /** What a restore will replace, in words. */
 export function describePlan(plan: RestorePlan): string {
-  const now = plan.currentRows === undefined ? '' : ` (there now: ${counted(plan.currentRows)})`;
+  const now = plan.currentRows === undefined ? '' : ` (there now: ${countedRows(plan.currentRows)})`;
   return [
     `set of ${plan.host}, ${plan.fingerprint}`,
     `  made           ${plan.created}`,
-    `  holds          ${counted(plan.rows)}${now}`,
+    `  holds          ${countedRows(plan.rows)}${now}`,
     `  configuration  ${plan.confdir} ${plan.replacesConfdir ? 'will be replaced; the present one is kept beside it' : 'will be made'}`,
     `  database       ${plan.cluster.root} ${plan.makesCluster ? 'will be made' : 'will be loaded; the present database is kept under another name'}`,
     ...plan.changes.map(({ key, before, after }) => `  changes        ${key} from ${before} to ${after}`),
@@ -21,7 +21,7 @@ export const VERDICT = "The restore is complete: the server's key opens, and eve
 
 /** What a restore did, in words. */
 export function describeResult(result: RestoreResult): string {
-  const lines = [`Restored ${result.confdir} for ${result.fingerprint}: ${counted(result.rows)}`];
+  const lines = [`Restored ${result.confdir} for ${result.fingerprint}: ${countedRows(result.rows)}`];
   if (result.keptConfdir !== undefined) lines.push(`The former configuration is in ${result.keptConfdir}`);
   if (result.keptDatabase !== undefined) lines.push(`The former database is ${result.keptDatabase}`);
   return `${lines.join('\n')}\n`;
