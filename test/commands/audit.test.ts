@@ -1,11 +1,12 @@
 /** `audit show` and `audit verify`, and what commands record. */
-import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { linesOf } from '../support/audit.ts';
 import { smallDisk } from '../support/disk.ts';
 import {
   isRoot,
+  run,
   sharedServer,
   temporaryDirectory,
   testServer,
@@ -94,8 +95,7 @@ test('commands at the same time all succeed, and the chain is one', async () => 
 test('a copy that was changed, or cut, is not whole: status 8, file and line', async () => {
   const copy = join(await temporaryDirectory(), 'copy');
   await cp(audit(), copy, { recursive: true, preserveTimestamps: true });
-  if (isRoot)
-    await import('../support/sandbox.ts').then(({ run }) => run('chown', ['-R', world.account.name, copy]));
+  if (isRoot) await run('chown', ['-R', world.account.name, copy]);
   expect((await server.ktadmin(['audit', 'verify', copy])).status).toBe(0);
   const file = join(copy, 'command.00000001.jsonl');
   const text = await readFile(file, 'utf8');
@@ -183,6 +183,13 @@ test('a host from before has no trail: the first command makes it', async () => 
   });
   expect((await old.orgtool(['add', '-n', 'prod', '-c', 'root@localhost'])).status).toBe(0);
   expect((await old.ktadmin(['audit', 'verify'])).status).toBe(0);
+  // defect: a trail that lost every file was whole.
+  await rm(join(old.directory, 'audit'), { recursive: true });
+  await mkdir(join(old.directory, 'audit'), { mode: 0o700 });
+  if (isRoot) await run('chown', [world.account.name, join(old.directory, 'audit')]);
+  const empty = await old.ktadmin(['audit', 'verify']);
+  expect(empty.status).toBe(5);
+  expect(empty.stderr).toContain(`there is no stream of an audit trail in ${old.directory}/audit\n`);
   // One that is killed at any moment leaves a trail that is whole, and that the next one goes on with.
   for (const step of ['audit-file-made', 'audit-written']) {
     await rm(join(old.directory, 'audit'), { recursive: true });

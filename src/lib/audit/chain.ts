@@ -17,8 +17,8 @@ export interface Chain {
   /** Whether the line that the head record names has been seen as it was. */
   hasHead: boolean;
   faults: Fault[];
-  /** Of other streams: how many lines they had when a file of this one began. */
-  mentioned: Map<string, number>;
+  /** Whether a line was found that is not the one that another stream has seen. */
+  isOther: boolean;
 }
 
 /** More faults than this are not told of one stream. */
@@ -28,7 +28,7 @@ const MOST = 100;
 export function newChain(): Chain {
   return {
     ...{ last: { file: 0, seq: 0, hash: NOTHING }, lines: 0, first: 0, inFile: 0, hasHead: false },
-    ...{ faults: [], mentioned: new Map() },
+    ...{ faults: [], isOther: false },
   };
 }
 
@@ -49,12 +49,8 @@ function describeBreak({ seq, previous }: Line, last: Position): string | undefi
 }
 
 /** What a line about the trail itself tells. */
-function readOwn(chain: Chain, { event, what, reason }: Line): string | undefined {
+function readOwn({ event, what, reason }: Line): string | undefined {
   if (event === 'audit.gap') return `a gap is recorded after number ${what?.seq}: ${reason}`;
-  if (event !== 'audit.open') return undefined;
-  for (const [name, seq] of Object.entries(what ?? {})) {
-    if (typeof seq === 'number') chain.mentioned.set(name, Math.max(seq, chain.mentioned.get(name) ?? 0));
-  }
   return undefined;
 }
 
@@ -78,8 +74,7 @@ export function follow(
     chain.last = { file: place.number, seq: chain.last.seq + 1, hash };
     return;
   }
-  const own = readOwn(chain, line);
-  const fault = own ?? describeBreak(line, chain.last);
+  const fault = readOwn(line) ?? describeBreak(line, chain.last);
   if (fault !== undefined) blame(chain, { file, line: number, fault });
   if (number === 1 && !OPENINGS.includes(line.event))
     blame(chain, { file, line: number, fault: 'the first lines of the file are missing' });

@@ -1,5 +1,7 @@
+import { checkInterruption } from '../core/interrupt.ts';
 import { type Head, NOTHING, type Position, trailFiles } from './format.ts';
 import { readHead } from './head.ts';
+import { type Mentioned, readMentions } from './mentions.ts';
 import { listFiles } from './streams.ts';
 import { readTail, type Tail } from './tail.ts';
 
@@ -52,6 +54,28 @@ async function withoutHead(directory: string, stream: string, highest: number): 
   return withGap(head, highest, 'the head record is missing', false);
 }
 
+/** What the other streams say of one; `unreadable` where that cannot be found out. */
+async function mentionsOf(directory: string, stream: string): Promise<Mentioned | 'unreadable' | undefined> {
+  try {
+    return (await readMentions(directory)).get(stream);
+  } catch {
+    // A run that is being ended must not take what it did not read for nothing.
+    checkInterruption();
+    return 'unreadable';
+  }
+}
+
+/** A stream of which there is nothing: a new one, unless another stream has seen lines of it. */
+async function withoutAnything(directory: string, stream: string): Promise<End> {
+  const mentioned = await mentionsOf(directory, stream);
+  if (mentioned === undefined) return { ...withGap(BEGINNING, 0, '', false), gap: undefined, isNew: true };
+  if (mentioned === 'unreadable')
+    return withGap(BEGINNING, 0, 'nothing is left of the stream, and the others cannot be read', false);
+  const { most, hashes } = mentioned;
+  const head = { ...BEGINNING, seq: most, hash: hashes.get(most) ?? NOTHING };
+  return withGap(head, 0, 'the whole stream is missing', false);
+}
+
 /** The end of the highest file, and of the one before where a killed run had only just begun the highest. */
 async function readHighest(directory: string, stream: string, highest: number, head: Head) {
   const files = trailFiles(directory, stream);
@@ -67,8 +91,7 @@ export async function findEnd(directory: string, stream: string): Promise<End> {
   const head = await readHead(trailFiles(directory, stream).head);
   const highest = (await listFiles(directory, stream)).at(-1) ?? 0;
   if (head === undefined || head === 'damaged') {
-    if (head === undefined && highest === 0)
-      return { ...withGap(BEGINNING, 0, '', false), gap: undefined, isNew: true };
+    if (head === undefined && highest === 0) return withoutAnything(directory, stream);
     return withoutHead(directory, stream, highest);
   }
   if (highest === 0 && head.seq === 0) return { ...withGap(head, 0, '', true), gap: undefined };

@@ -8,6 +8,7 @@ import { explainTrail } from './explain.ts';
 import { closeFile, isInPlace, reopenFile, tampered } from './file.ts';
 import { NOTHING, STREAM, trailFiles } from './format.ts';
 import { closeHead, isHeadInPlace, openHead, placeHead } from './head.ts';
+import { COMMAND, describeOthers, lastMention } from './mentions.ts';
 import { sealFinished } from './seal.ts';
 import { type Entry, ownEvent, type Stream, type TrailOptions } from './stream.ts';
 import { settle } from './sync.ts';
@@ -46,8 +47,18 @@ async function resume(directory: string, name: string, options: TrailOptions): P
   if (gap !== undefined) stream.opening = gapEvent(stream, gap);
   if (torn !== undefined)
     record(stream, ownEvent(stream, 'audit.recover', torn), true).catch(() => undefined);
+  if (name === COMMAND) await mention(stream).catch(() => undefined);
   sealFinished(stream);
   return stream;
+}
+
+/** Says what the other streams have, unless that was said the last time: it goes along with what is recorded next. */
+async function mention(stream: Stream): Promise<void> {
+  const others = await describeOthers(stream.directory, stream.name);
+  if (Object.keys(others).length === 0) return;
+  const event = ownEvent(stream, 'audit.mention', others);
+  const said = stream.file === undefined ? undefined : await lastMention(stream.file.path);
+  if (JSON.stringify(said) !== JSON.stringify(event.what)) record(stream, event, true).catch(() => undefined);
 }
 
 function record(stream: Stream, event: AuditEvent, isChange: boolean): Promise<void> {

@@ -1,9 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { errorCode, failure } from '../core/errors.ts';
-import { fileNumber, trailFiles } from './format.ts';
-import { readHead } from './head.ts';
+import { fileNumber } from './format.ts';
 
-const OF_STREAM = /^(server-[1-9][0-9]{0,3}|command)[.](?:[0-9]{8}[.]jsonl|head)$/;
+const OF_STREAM = /^(server-[1-9][0-9]{0,3}|command)[.](?:[0-9]{8}[.]jsonl(?:[.]seal[.]asc)?|head)$/;
 
 async function readTrail(directory: string): Promise<string[]> {
   try {
@@ -21,19 +20,14 @@ export async function listStreams(directory: string): Promise<string[]> {
   return [...new Set(names.flatMap((name) => OF_STREAM.exec(name)?.[1] ?? []))].toSorted();
 }
 
+/** Files that look like ones of the trail and belong to no stream. */
+export async function listStrangers(directory: string): Promise<string[]> {
+  const names = await readTrail(directory);
+  return names.filter((name) => name.endsWith('.jsonl') && !OF_STREAM.test(name)).toSorted();
+}
+
 /** The numbers of a stream's files, ascending. */
 export async function listFiles(directory: string, stream: string): Promise<number[]> {
   const names = await readdir(directory);
   return names.flatMap((name) => fileNumber(stream, name) ?? []).toSorted((a, b) => a - b);
-}
-
-/** How many lines each of the other streams has: a file that begins says so, and then none of them can go unnoticed. */
-export async function countOthers(directory: string, stream: string): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const name of await listStreams(directory)) {
-    if (name === stream) continue;
-    const head = await readHead(trailFiles(directory, name).head).catch(() => undefined);
-    if (typeof head === 'object') counts[name] = head.seq;
-  }
-  return counts;
 }

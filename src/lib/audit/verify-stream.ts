@@ -5,6 +5,7 @@ import { blame, type Chain, type Fault, follow, newChain } from './chain.ts';
 import { type Head, hashOf, NOTHING, trailFiles } from './format.ts';
 import { readHead } from './head.ts';
 import { type FileEnd, readLines } from './lines.ts';
+import type { Mentioned } from './mentions.ts';
 import { SEAL_LIMIT, type Seal } from './seal.ts';
 import { listFiles } from './streams.ts';
 
@@ -17,8 +18,6 @@ export interface StreamReport {
   sealed: number;
   unsealed: number;
   faults: Fault[];
-  /** How many lines other streams had at least. */
-  mentioned: Map<string, number>;
 }
 
 /** Gives out what a seal says, where the server's key has signed it; else throws. */
@@ -29,6 +28,8 @@ export interface StreamToVerify {
   directory: string;
   stream: string;
   openSeal: OpenSeal;
+  /** What the other streams say of it. */
+  mentioned: Mentioned | undefined;
 }
 
 /** How often a record is read again that is being written over, and how long after; milliseconds. */
@@ -72,6 +73,15 @@ async function judgeSeal(
   }
 }
 
+/** Compares a line with what another stream has seen in its place; one fault is enough, the next ones only follow from it. */
+function compareMention(chain: Chain, mentioned: Mentioned | undefined, place: Omit<Fault, 'fault'>): void {
+  const { seq, hash } = chain.last;
+  if (chain.isOther || (mentioned?.hashes.get(seq) ?? hash) === hash) return;
+  chain.isOther = true;
+  const fault = `another stream has seen another line with number ${seq}: this one was changed, or the stream begun anew`;
+  blame(chain, { ...place, fault });
+}
+
 /** Reads one file of the stream, the last one or another; true where it has a seal, and that is good. */
 async function readFile(
   request: StreamToVerify,
@@ -88,6 +98,7 @@ async function readFile(
     for (const bytes of piece.value) {
       line += 1;
       follow(chain, bytes, { file, line, number }, head);
+      compareMention(chain, request.mentioned, { file, line });
     }
   }
   const end = piece.value;
@@ -131,8 +142,11 @@ async function readStream(
   if (typeof found === 'object') judgeEnd(chain, head, file, last);
   else blame(chain, { file, fault: `the head record is ${found ?? 'missing'}` });
   const unsealed = Math.max(0, numbers.length - 1 - sealed);
-  const { lines, faults, mentioned } = chain;
-  return { stream, files: numbers.length, lines, sealed, unsealed, faults, mentioned };
+  const { lines, faults } = chain;
+  const most = request.mentioned?.most ?? 0;
+  if (faults.length === 0 && chain.last.seq < most)
+    blame(chain, { file, fault: `lines are missing: another stream says that it had ${most} at least` });
+  return { stream, files: numbers.length, lines, sealed, unsealed, faults };
 }
 
 /**

@@ -4,9 +4,9 @@ import { reached } from '../core/steps.ts';
 import type { AuditEvent } from '../core/trail.ts';
 import { append, closeFile, confirm, createFile, dayOf } from './file.ts';
 import { formatLine, hashOf, trailFiles } from './format.ts';
+import { describeOthers } from './mentions.ts';
 import { sealFinished } from './seal.ts';
 import { type Entry, ownEvent, type Stream } from './stream.ts';
-import { countOthers } from './streams.ts';
 import { settle, syncSoon } from './sync.ts';
 
 /** The most events that are written at once: so many lines are made while nothing else can run. */
@@ -51,7 +51,7 @@ function format(stream: Stream, events: { event: AuditEvent; time: number }[], f
 
 async function openingOf(stream: Stream): Promise<AuditEvent> {
   if (stream.opening !== undefined) return stream.opening;
-  return ownEvent(stream, 'audit.open', await countOthers(stream.directory, stream.name));
+  return ownEvent(stream, 'audit.open', await describeOthers(stream.directory, stream.name));
 }
 
 async function writeGroup(stream: Stream, entries: Entry[]): Promise<void> {

@@ -2,6 +2,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { linesOf } from '../../support/audit.ts';
 import { depositor } from '../../support/depositor.ts';
 import { smallDisk } from '../../support/disk.ts';
 import { isRoot, testServer, until } from '../../support/sandbox.ts';
@@ -37,6 +38,26 @@ test('its file is deleted: puts, gets and pages are refused with 503 until a rel
   const verified = await server.ktadmin(['audit', 'verify']);
   expect(verified).toMatchObject({ status: 8 });
   expect(verified.stdout + verified.stderr).toMatch(/server-1/);
+});
+
+test('defect: a whole stream could be removed unnoticed: that of a server that is stopped is missed, also after its next start', async () => {
+  const server = await testServer();
+  const audit = join(server.directory, 'audit');
+  const first = await serving(server);
+  const mentions = async () =>
+    (await linesOf(audit, 'command')).filter(({ what }) => 'server-1.hash' in (what as object));
+  await until(async () => (await mentions()).length === 1, 'the start of the server is mentioned');
+  first.kill('SIGTERM');
+  expect(await first.ended).toMatchObject({ status: 0 });
+  expect(await mentions()).toHaveLength(2);
+  expect(await server.ktadmin(['audit', 'verify'])).toMatchObject({ status: 0 });
+  for (const name of await readdir(audit)) if (name.startsWith('server-1.')) await rm(join(audit, name));
+  const missing = await server.ktadmin(['audit', 'verify']);
+  expect(missing).toMatchObject({ status: 8 });
+  expect(missing.stdout).toContain('the whole stream is missing: it had 3 lines at least');
+  await serving(server);
+  expect((await linesOf(audit, 'server-1'))[0]).toMatchObject({ event: 'audit.gap', seq: 4 });
+  expect(await server.ktadmin(['audit', 'verify'])).toMatchObject({ status: 8 });
 });
 
 test.skipIf(!isRoot)(

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import {
   appendFile,
   copyFile,
-  mkdir,
+  readdir,
   readFile,
   rename,
   rm,
   stat,
+  symlink,
   truncate,
   writeFile,
 } from 'node:fs/promises';
@@ -24,8 +25,11 @@ const FIRST = 'server-1.00000001.jsonl';
 
 afterEach(() => void vi.useRealTimers());
 
-async function newDirectory(): Promise<string> {
-  return join(await temporaryDirectory(), 'audit');
+/** A directory with the stream that every trail has; nothing is in it yet. */
+async function newDirectory(directory?: string): Promise<string> {
+  const audit = join(directory ?? (await temporaryDirectory()), 'audit');
+  await (await openTrail(audit, 'command', trailOptions())).close();
+  return audit;
 }
 
 async function opened(directory: string, options: Partial<TrailOptions> = {}): Promise<OpenTrail> {
@@ -77,7 +81,10 @@ test('every event is one line that names the line before it, readable by its own
   expect((await stat(directory)).mode & 0o777).toBe(0o700);
   for (const name of [FIRST, 'server-1.head'])
     expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
-  expect(await verified(directory)).toMatchObject({ trusted: true, streams: [{ lines: 1201, files: 1 }] });
+  expect(await verified(directory)).toMatchObject({
+    trusted: true,
+    streams: [{ stream: 'command' }, { lines: 1201, files: 1 }],
+  });
 });
 
 test('one process has a stream; another one is told so; the next one goes on where it ended', async () => {
@@ -246,6 +253,87 @@ describe('after a run that was killed', () => {
   });
 });
 
+describe('defect: a whole stream could be removed unnoticed', () => {
+  async function recorded(directory: string, stream: string, count: number): Promise<void> {
+    const trail = await openTrail(directory, stream, trailOptions());
+    for (let number = 0; number < count; number += 1) await trail.change(someEvent(number));
+    await trail.close();
+  }
+
+  async function lose(directory: string, stream: string): Promise<void> {
+    for (const name of await readdir(directory))
+      if (name.startsWith(`${stream}.`)) await rm(join(directory, name));
+  }
+
+  test('the commands mention how far the others are, each time that is further', async () => {
+    const directory = await newDirectory();
+    await recorded(directory, 'command', 1);
+    await recorded(directory, 'server-1', 2);
+    for (let time = 0; time < 3; time += 1) await recorded(directory, 'command', 1);
+    await recorded(directory, 'server-1', 1);
+    await recorded(directory, 'command', 1);
+    const lines = await linesOf(directory, 'command');
+    const mentions = lines.filter(({ event }) => event === 'audit.mention');
+    const hash = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+    expect(mentions.map(({ seq, what }) => [seq, what])).toEqual([
+      [3, { stream: 'command', 'server-1': 3, 'server-1.hash': hash }],
+      [7, { stream: 'command', 'server-1': 4, 'server-1.hash': hash }],
+    ]);
+    expect(lines).toHaveLength(8);
+    expect(await faultsOf(directory)).toEqual([]);
+  });
+
+  test('one that is gone begins with a gap; one that was begun anew is not the one that was seen', async () => {
+    const directory = await newDirectory();
+    await recorded(directory, 'server-1', 2);
+    await recorded(directory, 'command', 1);
+    await lose(directory, 'server-1');
+    expect(await faultsOf(directory)).toEqual(['server-1.head']);
+    await recorded(directory, 'server-1', 1);
+    const reason = 'the whole stream is missing';
+    expect((await linesOf(directory, 'server-1'))[0]).toMatchObject({ event: 'audit.gap', seq: 4, reason });
+    expect(await faultsOf(directory)).toEqual([`${FIRST}:1`]);
+    await lose(directory, 'server-1');
+    const elsewhere = await newDirectory();
+    await recorded(elsewhere, 'server-1', 9);
+    for (const name of await readdir(elsewhere)) await copyFile(join(elsewhere, name), join(directory, name));
+    expect(await faultsOf(directory)).toEqual([`${FIRST}:3`]);
+  });
+
+  test('a mention from before, without a hash, still counts; other files are no part of a trail', async () => {
+    const directory = await newDirectory();
+    await recorded(directory, 'server-1', 2);
+    const trail = await openTrail(directory, 'command', trailOptions());
+    await trail.change(someEvent(1, { event: 'audit.mention', what: { 'server-1': 3 } }));
+    await trail.close();
+    expect(await faultsOf(directory)).toEqual([]);
+    await writeFile(join(directory, 'server-x.00000001.jsonl'), '');
+    expect(await faultsOf(directory)).toEqual(['server-x.00000001.jsonl']);
+    await expect(verified(await temporaryDirectory())).rejects.toThrow(
+      'there is no stream of an audit trail',
+    );
+  });
+
+  test('a trail without the stream of the commands is not whole, whether or not that was mentioned', async () => {
+    const directory = await newDirectory();
+    await recorded(directory, 'server-1', 2);
+    await lose(directory, 'command');
+    expect(await faultsOf(directory)).toEqual(['command.head']);
+    const [, missing] = (await verified(directory)).streams;
+    expect(missing?.faults).toEqual([{ file: 'command.head', fault: 'the whole stream is missing' }]);
+  });
+
+  test('where nothing is left of a stream and the others cannot be read, that is a gap', async () => {
+    const directory = await newDirectory();
+    await recorded(directory, 'command', 1);
+    await rename(join(directory, 'command.00000001.jsonl'), join(directory, 'elsewhere'));
+    await symlink('elsewhere', join(directory, 'command.00000001.jsonl'));
+    await recorded(directory, 'server-1', 1);
+    const reason = 'nothing is left of the stream, and the others cannot be read';
+    expect((await linesOf(directory, 'server-1'))[0]).toMatchObject({ event: 'audit.gap', seq: 1, reason });
+  });
+});
+
 describe('files that are full', () => {
   test('are sealed by the server’s key, each seal naming the one before; what could not be sealed is later', async () => {
     const directory = await newDirectory();
@@ -256,14 +344,14 @@ describe('files that are full', () => {
     for (let number = 0; number < 12; number += 1) await broken.change(someEvent(number));
     await broken.close();
     const before = await verified(directory);
-    expect(before).toMatchObject({ trusted: true, streams: [{ sealed: 0 }] });
-    expect(before.streams[0]?.unsealed).toBeGreaterThan(1);
+    expect(before).toMatchObject({ trusted: true, streams: [{ stream: 'command' }, { sealed: 0 }] });
+    expect(before.streams.at(-1)?.unsealed).toBeGreaterThan(1);
     const trail = await opened(directory, { fileBytes: 1000 });
     await trail.close();
     const after = await verified(directory);
     expect(after).toMatchObject({
       trusted: true,
-      streams: [{ unsealed: 0, sealed: before.streams[0]?.unsealed }],
+      streams: [{ stream: 'command' }, { unsealed: 0, sealed: before.streams.at(-1)?.unsealed }],
     });
     const seal = await readFile(join(directory, `${FIRST}.seal.asc`), 'utf8');
     expect(seal).toMatch(/^-----BEGIN PGP SIGNED MESSAGE-----/);
@@ -297,7 +385,10 @@ describe('files that are full', () => {
       'deposit.get 2026-05-05T00:00:01.000Z',
       'deposit.get 2026-05-05T00:00:01.000Z',
     ]);
-    expect(await verified(directory)).toMatchObject({ trusted: true, streams: [{ sealed: 1, files: 2 }] });
+    expect(await verified(directory)).toMatchObject({
+      trusted: true,
+      streams: [{ stream: 'command' }, { sealed: 1, files: 2 }],
+    });
   });
 
   test('what is written meanwhile raises no false alarm', async () => {
@@ -310,8 +401,8 @@ describe('files that are full', () => {
     })();
     for (let files = 0; files < 4; ) {
       const { streams } = await verified(directory);
-      expect(streams[0]?.faults).toEqual([]);
-      files = streams[0]?.files ?? 0;
+      expect(streams.at(-1)?.faults).toEqual([]);
+      files = streams.at(-1)?.files ?? 0;
     }
     isOver = true;
     await writing;
@@ -324,8 +415,7 @@ test.runIf(isRoot)(
   'a full disk refuses what comes and leaves no torn line; with space it goes on by itself',
   async () => {
     const disk = await smallDisk('256k');
-    const directory = join(disk.directory, 'audit');
-    await mkdir(directory, { mode: 0o700 });
+    const directory = await newDirectory(disk.directory);
     const trail = await opened(directory);
     await trail.change(someEvent(0));
     await trail.check();
