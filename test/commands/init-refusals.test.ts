@@ -241,7 +241,11 @@ test.each([
     ['genpkey', '-algorithm', 'RSA', '-aes256', '-pass', 'pass:x'],
     'the key has a password',
   ],
-  ['is not RSA', ['genpkey', '-algorithm', 'ED25519'], 'the key is of type ed25519, not RSA'],
+  [
+    'is neither RSA nor of a known curve',
+    ['genpkey', '-algorithm', 'ED25519'],
+    'the key is of type ed25519: neither RSA nor P-256, P-384 or P-521',
+  ],
 ] as [string, string | string[], string][])(
   'a key without certificate that %s is refused and kept',
   async (_, made, message) => {

@@ -28,6 +28,15 @@ export interface Handover {
   file?: number;
 }
 
+/** Of what a caller prepared: the number of a file that it opened, to write to where the account that goes on may not. */
+export interface WithDescriptor {
+  handedDescriptor: number;
+}
+
+function hasDescriptor(prepared: unknown): prepared is WithDescriptor {
+  return typeof prepared === 'object' && prepared !== null && 'handedDescriptor' in prepared;
+}
+
 /**
  * What the caller prepared, where this process goes on for one; undefined in a run of its own. It came through a pipe
  * that only the two processes know.
@@ -36,7 +45,8 @@ export async function receiveHandover(): Promise<{ prepared: unknown } | undefin
   if (environment.handover === undefined) return undefined;
   let text = '';
   for await (const chunk of createReadStream('', { fd: PREPARED, encoding: 'utf8' })) text += chunk as string;
-  return JSON.parse(text) as { prepared: unknown };
+  const { prepared } = JSON.parse(text) as { prepared: unknown };
+  return { prepared: hasDescriptor(prepared) ? { ...prepared, handedDescriptor: FILE } : prepared };
 }
 
 /**
@@ -45,7 +55,7 @@ export async function receiveHandover(): Promise<{ prepared: unknown } | undefin
  */
 export async function continueInAnotherProcess(
   account: Account,
-  { prepared, file }: Handover,
+  { prepared, file = hasDescriptor(prepared) ? prepared.handedDescriptor : undefined }: Handover,
 ): Promise<never> {
   const program = process.argv[1] ?? '';
   const identity = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups'];

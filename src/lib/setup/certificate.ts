@@ -7,6 +7,8 @@ import type { Reporter } from '../core/reporter.ts';
 import { selfSignedCertificate } from '../tls/self-signed.ts';
 import { LOGGER } from './logger.ts';
 
+const RENEW = 'put its certificate beside it, or move the key away so that both are made anew';
+
 interface Found {
   hasKey: boolean;
   hasCertificate: boolean;
@@ -41,7 +43,7 @@ async function makePair(host: string, keyFile: string | undefined) {
     );
   } catch (error) {
     if (keyFile === undefined || !(error instanceof KeyTrusteeError)) throw error;
-    throw failure(error.code, `${keyFile}: ${error.message}`, error.hint);
+    throw failure(error.code, `${keyFile}: ${error.message}`, RENEW);
   }
 }
 

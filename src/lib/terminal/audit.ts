@@ -34,6 +34,10 @@ export interface ConcernedServer {
   account: Account;
 }
 
+function endedAs(failed: unknown): Pick<AuditEvent, 'outcome' | 'reason'> {
+  return failed === undefined ? { outcome: 'done' } : { outcome: 'failed', reason: explain(failed).message };
+}
+
 /** Records what is done to a server as a whole, before it is done. */
 export async function recordServer(
   { confdir, account }: ConcernedServer,
@@ -42,9 +46,7 @@ export async function recordServer(
   failed?: unknown,
 ): Promise<void> {
   const trail = await commandTrailOf(confdir, account);
-  const ended: Pick<AuditEvent, 'outcome' | 'reason'> =
-    failed === undefined ? { outcome: 'done' } : { outcome: 'failed', reason: explain(failed).message };
-  await trail.change({ event, ...actor(), what, ...ended });
+  await trail.change({ event, ...actor(), what, ...endedAs(failed) });
 }
 
 /** Records a restore and does it; where it fails, that is recorded, too, as far as it can be. */
@@ -58,6 +60,42 @@ export async function recordedRestore<T>(
     return await work();
   } catch (error) {
     await recordServer(server, 'server.restore', what, error).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What commands do to the TLS certificate, by its name in the trail. */
+type CertificateEvent =
+  | 'certificate.request'
+  | 'certificate.self-sign'
+  | 'certificate.rotate'
+  | 'certificate.rollback';
+
+/** Records what is done to the certificate of a server; with `failed`, that it was not, and why. */
+async function recordCertificate(
+  settings: Settings,
+  event: CertificateEvent,
+  what: AuditEvent['what'],
+  failed?: unknown,
+): Promise<void> {
+  await commandTrail(settings).change({ event, ...actor(), what, ...endedAs(failed) });
+}
+
+/** Does something to the certificate of a server. `work` records it just before; where it fails then, that is recorded too. */
+export async function recordedCertificate<T>(
+  settings: Settings,
+  event: CertificateEvent,
+  work: (record: (what: AuditEvent['what']) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  let recorded: AuditEvent['what'] | undefined;
+  try {
+    return await work(async (what) => {
+      await recordCertificate(settings, event, what);
+      recorded = what;
+    });
+  } catch (error) {
+    if (recorded !== undefined)
+      await recordCertificate(settings, event, recorded, error).catch(() => undefined);
     throw error;
   }
 }

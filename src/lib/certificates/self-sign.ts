@@ -1,0 +1,52 @@
+import { X509Certificate } from 'node:crypto';
+import { failure } from '../core/errors.ts';
+import { reached } from '../core/steps.ts';
+import { selfSign } from '../tls/self-signed.ts';
+import { accountOf, type CertificatePlace, chooseKey, type KeyAccount } from './choose-key.ts';
+import { keepPending, readPending } from './pending.ts';
+import { namesOf, type RecordIntent, settleKey, type Wanted } from './request.ts';
+
+/** A self-signed certificate that waits to be put to use. */
+export interface SelfSigned {
+  /** PEM. */
+  certificate: string;
+  path: string;
+  names: string[];
+  /** SHA-256 of the certificate, as OpenSSL prints it. */
+  fingerprint: string;
+  validTo: string;
+  key: KeyAccount;
+}
+
+/** A certificate for the key in use would lie beside another key, and nobody could tell which one it is for. */
+async function refuseOtherKey(sslDirectory: string): Promise<void> {
+  const { key } = await readPending(sslDirectory);
+  if (key === undefined) return;
+  throw failure(
+    'conflict',
+    `${key.path} waits already: a key that is not the one in use`,
+    'leave --reuse-key out to sign with that one, or give --discard-pending',
+  );
+}
+
+/** Makes a self-signed certificate and keeps it beside its key. The caller has the lock of the certificates. */
+export async function selfSignCertificate(
+  place: CertificatePlace,
+  { days, ...wanted }: Wanted & { days: number },
+  record: RecordIntent,
+): Promise<SelfSigned> {
+  const { sslDirectory } = place;
+  const { reuse, discard } = wanted.wish;
+  if (reuse && !discard) await refuseOtherKey(sslDirectory);
+  const chosen = await chooseKey(place, wanted.wish);
+  const { host, names: others } = wanted;
+  const certificate = await selfSign({ host, names: others, days, key: chosen.key });
+  const { fingerprint256: fingerprint, validTo } = new X509Certificate(certificate);
+  const key = accountOf(chosen);
+  const names = namesOf(wanted);
+  await record({ names: names.join(' '), key: key.kind, fingerprint, origin: key.origin, validTo });
+  await settleKey(place, wanted, chosen);
+  const path = await keepPending(sslDirectory, 'certificate', certificate);
+  reached('cert-certificate-kept');
+  return { certificate, path, names, fingerprint, validTo, key };
+}
