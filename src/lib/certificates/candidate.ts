@@ -59,7 +59,7 @@ export async function assemble(given: Given, assembly: Assembly): Promise<Assemb
           key: foundKey.pem,
           ...(foundKey.isLocked && assembly.password ? { passphrase: await assembly.password() } : {}),
         });
-  const verdict = judge({ chain, key }, assembly);
+  const verdict = await judge({ chain, key }, assembly);
   const candidate =
     key === undefined || chain.length === 0
       ? undefined

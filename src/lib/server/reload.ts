@@ -17,11 +17,8 @@ export async function reloadSettings(app: App, services: Services): Promise<void
   const { settings, log } = services;
   const configuration = await readConfiguration(settings.confdir);
   const presented = await openTls(configuration);
-  const expired = presented.warnings.find((warning) =>
-    /^SSL_CERTIFICATE (?:expired|is valid only)/.test(warning),
-  );
-  if (expired !== undefined)
-    throw failure('untrusted', expired, 'the certificate that was there stays in use');
+  if (presented.invalid !== undefined)
+    throw failure('untrusted', presented.invalid, 'the certificate that was there stays in use');
   app.server.setSecureContext(presented.options);
   services.settings = { ...settings, configuration };
   services.certificate = presented.certificate;

@@ -2,9 +2,11 @@ import type { X509Certificate } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 import type { Configuration } from '../core/configuration.ts';
 import { secureOptions } from '../tls/context.ts';
-import { invalidNow, judgePair } from '../tls/judge.ts';
+import { judgeDates } from '../tls/judge.ts';
 import { readPair } from '../tls/pair.ts';
 import { passwordWarning } from '../tls/password.ts';
+import { judge } from '../tls/verdict.ts';
+import { SETTINGS_WORDS } from '../tls/words.ts';
 
 /** What a server presents to its clients. */
 export interface Presented {
@@ -12,16 +14,21 @@ export interface Presented {
   certificate: X509Certificate | undefined;
   /** What is not right with it although it can be presented. */
   warnings: string[];
+  /** That its own certificate is not valid now, where that is so. */
+  invalid: string | undefined;
 }
 
 /** Reads and checks what the settings name: certificate, authorities, key, versions and ciphers. */
 export async function openTls(configuration: Configuration): Promise<Presented> {
+  const { EXTERNAL_ADDRESS: host, SSL_PRIVATE_KEY_PASSWORD_SCRIPT: script } = configuration;
   const pair = await readPair(configuration);
   const options = secureOptions(pair, configuration);
-  const warnings = [
-    ...invalidNow(pair),
-    ...judgePair(pair, configuration.EXTERNAL_ADDRESS),
-    ...passwordWarning(configuration.SSL_PRIVATE_KEY_PASSWORD_SCRIPT),
-  ];
-  return { options, certificate: pair.chain[0], warnings };
+  const { faults, warnings } = await judge(pair, { host, protocol: configuration, words: SETTINGS_WORDS });
+  const own = judgeDates(pair.chain.slice(0, 1), SETTINGS_WORDS, new Date());
+  return {
+    options,
+    certificate: pair.chain[0],
+    warnings: [...[...faults, ...warnings].map(({ message }) => message), ...passwordWarning(script)],
+    invalid: own.faults[0]?.message,
+  };
 }

@@ -27,7 +27,8 @@ export type FaultCode =
   | 'weak-signature'
   | 'key-usage'
   | 'authority'
-  | 'protocol';
+  | 'protocol'
+  | 'refused';
 
 /** One reason why a certificate would fail, and what to do about it. Never holds a secret. */
 export interface Fault {
@@ -40,4 +41,18 @@ export interface Fault {
 export interface Verdict {
   faults: Fault[];
   warnings: Fault[];
+}
+
+const STOPPING: FaultCode[] = [
+  'key-mismatch',
+  'chain-order',
+  'protocol',
+  'refused',
+  'expired',
+  'not-yet-valid',
+];
+
+/** Whether a server cannot start with this, or no client that checks can connect; with other faults some clients may. */
+export function stopsServer({ code }: Fault): boolean {
+  return STOPPING.includes(code);
 }

@@ -1,52 +1,46 @@
 import type { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
-import type { TlsPair } from './pair.ts';
+import type { Fault, Verdict } from './fault.ts';
+import { callIt, type Words } from './words.ts';
 
 const DAY = 86_400_000;
 
 /** A certificate that is about to expire is warned of this long before; days. */
 const SOON = 30;
 
+const RENEW =
+  'ask for a new one, ktadmin cert request writes the request, and put it to use by ktadmin cert rotate';
+const RENEW_AUTHORITY = 'have its authority send the certificates that are valid now';
+
 /** Days until a certificate expires; negative when it has. */
-export function daysLeft(certificate: X509Certificate, now = Date.now()): number {
+export function daysLeft(certificate: Pick<X509Certificate, 'validTo'>, now = Date.now()): number {
   return Math.floor((new Date(certificate.validTo).getTime() - now) / DAY);
 }
 
-function nameOf(certificate: X509Certificate, place: number): string {
-  const subject = certificate.subject?.replaceAll('\n', ', ') ?? 'without a subject';
-  return place === 0 ? 'SSL_CERTIFICATE' : `the authority ${subject}`;
+function inDays(left: number): string {
+  if (left === 0) return 'within a day';
+  return left === 1 ? 'in 1 day' : `in ${left} days`;
 }
 
-/** Which certificates of a chain are not valid now. With them no client that checks can connect. */
-export function invalidNow({ chain }: Pick<TlsPair, 'chain'>, now = new Date()): string[] {
-  return chain.flatMap((certificate, place) => {
-    const name = nameOf(certificate, place);
-    if (new Date(certificate.validTo) < now) return [`${name} expired on ${certificate.validTo}`];
-    if (new Date(certificate.validFrom) > now) return [`${name} is valid only from ${certificate.validFrom}`];
-    return [];
-  });
-}
-
-function findGap({ chain }: Pick<TlsPair, 'chain'>): string[] {
-  const gap = chain.findIndex(
-    (certificate, place) =>
-      place + 1 < chain.length && !certificate.checkIssued(chain[place + 1] ?? certificate),
-  );
-  if (gap === -1) return [];
-  const name = nameOf(chain[gap] as X509Certificate, gap);
-  return [`the chain is broken: behind ${name} must come the certificate of the authority that issued it`];
-}
-
-/** What is not right with a certificate and its chain although a server can start with it. */
-export function judgePair(pair: Pick<TlsPair, 'chain'>, host: string): string[] {
-  const [own] = pair.chain;
-  if (own === undefined) return [];
-  const left = daysLeft(own);
-  // Asked for an address that is none, the check would throw.
-  const isName = (isIP(host) === 0 ? own.checkHost(host) : own.checkIP(host)) !== undefined;
-  return [
-    ...findGap(pair),
-    ...(isName ? [] : [`SSL_CERTIFICATE is not for ${host}, which EXTERNAL_ADDRESS names`]),
-    ...(left >= 0 && left < SOON ? [`SSL_CERTIFICATE expires on ${own.validTo}`] : []),
-  ];
+/** What is wrong with the time for which each certificate of a chain is valid. With a fault no client that checks connects. */
+export function judgeDates(chain: X509Certificate[], words: Words, now: Date): Verdict {
+  const verdict: Verdict = { faults: [], warnings: [] };
+  for (const [place, certificate] of chain.entries()) {
+    const name = callIt(certificate, place, words);
+    const hint = place === 0 ? RENEW : RENEW_AUTHORITY;
+    const { validFrom, validTo } = certificate;
+    const left = daysLeft(certificate, now.getTime());
+    const say = (code: Fault['code'], message: string, more = hint): Fault => ({ code, message, hint: more });
+    if (new Date(validTo) < now) verdict.faults.push(say('expired', `${name} expired on ${validTo}`));
+    else if (new Date(validFrom) > now)
+      verdict.faults.push(
+        say(
+          'not-yet-valid',
+          `${name} is valid only from ${validFrom}`,
+          'look whether the clock is right (timedatectl), or wait until then',
+        ),
+      );
+    else if (left <= SOON)
+      verdict.warnings.push(say('expires-soon', `${name} expires on ${validTo}, ${inDays(left)}`));
+  }
+  return verdict;
 }

@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { secureOptions } from '../../../src/lib/tls/context.ts';
-import { daysLeft, invalidNow, judgePair } from '../../../src/lib/tls/judge.ts';
 import { type PairFiles, readPair } from '../../../src/lib/tls/pair.ts';
 import { run, temporaryDirectory } from '../../support/sandbox.ts';
 
@@ -73,8 +72,6 @@ test('the authorities are sent behind the certificate, each once', async () => {
   );
   const names = pair.chain.map(({ subject }) => subject);
   expect(names).toEqual(['CN=a.example.com', 'CN=middle', 'CN=root']);
-  expect(judgePair(pair, 'a.example.com')).toEqual([]);
-  expect(judgePair(pair, '192.0.2.1')).toEqual([]);
   expect(`${secureOptions(pair, protocol).cert}`.match(/BEGIN/g)).toHaveLength(3);
 });
 
@@ -82,19 +79,6 @@ async function readText(name: string): Promise<string> {
   const { readFile } = await import('node:fs/promises');
   return readFile(at(name), 'utf8');
 }
-
-test('a broken chain, another host and an end that is near are told', async () => {
-  const pair = await readPair(files({ SSL_CA_CERTIFICATE: at('root.pem') }));
-  expect(judgePair(pair, 'b.example.com')).toEqual([
-    'the chain is broken: behind SSL_CERTIFICATE must come the certificate of the authority that issued it',
-    'SSL_CERTIFICATE is not for b.example.com, which EXTERNAL_ADDRESS names',
-  ]);
-  const [own] = pair.chain;
-  const end = new Date(own?.validTo ?? '').getTime();
-  expect(own === undefined ? 0 : daysLeft(own, end - 86_400_000 * 3.5)).toBe(3);
-  expect(invalidNow(pair)).toEqual([]);
-  expect(invalidNow(pair, new Date(end + 1000))[0]).toBe(`SSL_CERTIFICATE expired on ${own?.validTo}`);
-});
 
 test.each(['pkcs8.key', 'old.key'])('a key with a password is opened by the script: %s', async (name) => {
   const key = { SSL_PRIVATE_KEY: at(name) };
