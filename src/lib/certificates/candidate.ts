@@ -1,8 +1,11 @@
-import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
-import type { Fault, Verdict } from '../tls/fault.ts';
-import { type Material, type PasswordSource, recognize } from '../tls/material.ts';
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { Verdict } from '../tls/fault.ts';
+import type { PasswordSource } from '../tls/material.ts';
+import { continuePath, eachOnce, ownFirst } from '../tls/path.ts';
 import { judge, type Terms } from '../tls/verdict.ts';
+import { keyOf, type OpenKey, spareKey } from './found-key.ts';
 import type { GivenFile } from './given.ts';
+import { type Desk, type OpenedFile, openDesk, openFile } from './opened.ts';
 
 /** The files that an administrator names. The first may hold all of it. */
 export interface Given {
@@ -35,34 +38,80 @@ export interface Assembled extends Verdict {
   chain: X509Certificate[];
 }
 
-function read(file: GivenFile | undefined, faults: Fault[]): Material | undefined {
-  if (file === undefined) return undefined;
-  const material = file.data === undefined ? undefined : recognize(Buffer.from(file.data, 'base64'));
-  if (material !== undefined) return material;
-  const message = `${file.path} holds neither a certificate nor a key`;
-  faults.push(file.fault ?? { code: 'not-recognized', message, hint: `openssl x509 -in ${file.path} -text` });
-  return undefined;
+/** The files, opened; undefined where one was not given or is nothing. */
+interface Opened {
+  certificate: OpenedFile | undefined;
+  key: OpenedFile | undefined;
+  authorities: OpenedFile | undefined;
 }
 
-/** Makes of files what a server could be given, and says all that is wrong with it. */
+const REQUEST = 'CERTIFICATE REQUEST';
+
+function requireCertificates({ certificate, key, authorities }: Opened, { faults }: Desk): void {
+  for (const file of [certificate, authorities]) {
+    if (file === undefined || file.certificates.length + file.damaged.length > 0) continue;
+    const isRequest = file.others.includes(REQUEST);
+    const isExchanged = file === certificate && file.keys.length > 0 && (key?.certificates.length ?? 0) > 0;
+    const hint = isExchanged
+      ? `${key?.path ?? ''} holds one: the two files seem to be exchanged`
+      : 'name the file with the certificate that the authority issued';
+    const message = `${file.path} holds no certificate${isRequest ? ', only a request for one' : ''}`;
+    faults.push({ code: 'no-certificate', message, hint });
+  }
+}
+
+const isOrdered = ({ form }: OpenedFile) => form === 'PEM' || form === 'DER';
+
+/** In PEM the order is the administrator's, and judged; in the other forms it means nothing. */
+function chainOf({ certificate, authorities }: Opened, key: KeyObject | undefined): X509Certificate[] {
+  const own = certificate?.certificates ?? [];
+  const chain = certificate === undefined || isOrdered(certificate) ? own : ownFirst(own, key);
+  if (authorities === undefined) return eachOnce(chain);
+  const others = authorities.certificates;
+  return eachOnce(isOrdered(authorities) ? [...chain, ...others] : continuePath(eachOnce(chain), others));
+}
+
+const WAYS =
+  'name it with --key FILE, put it into the file of the certificate, or begin with ktadmin cert request, which keeps one';
+
+/** The key: that of the key file, or of the certificate's file, or a spare one. */
+async function findKey(given: Given, opened: Opened, desk: Desk, spare: Assembly['spareKeys']) {
+  const { certificate, key: keyFile } = opened;
+  const file = given.key === undefined ? certificate : keyFile;
+  // What is wrong with the file is told already.
+  if (file === undefined) return undefined;
+  if (file.keys.length > 0) return await keyOf(file, desk);
+  if (file.damaged.some((what) => what.includes('private key'))) return undefined;
+  const own = certificate === undefined ? undefined : chainOf({ ...opened, certificate }, undefined)[0];
+  const found = given.key === undefined ? spareKey(spare, own) : undefined;
+  const message =
+    given.key === undefined
+      ? `there is no private key for ${file.path}`
+      : `${file.path} holds no private key`;
+  if (found === undefined) desk.faults.push({ code: 'no-key', message, hint: WAYS });
+  return found;
+}
+
+async function judged(chain: X509Certificate[], found: OpenKey | undefined, terms: Terms): Promise<Verdict> {
+  return chain.length === 0 ? { faults: [], warnings: [] } : await judge({ chain, key: found?.key }, terms);
+}
+
+/**
+ * Makes of files what a server could be given, and says all that is wrong with it. Certificates in the key's file do not
+ * count: it may be the whole store of the certificate before.
+ */
 export async function assemble(given: Given, assembly: Assembly): Promise<Assembled> {
-  const faults: Fault[] = [];
-  const found = [given.certificate, given.key, given.authorities].map((file) => read(file, faults));
-  const chain = found
-    .flatMap((material) => material?.certificates ?? [])
-    .filter((one, place, all) => all.findIndex(({ raw }) => raw.equals(one.raw)) === place);
-  const [foundKey] = found.flatMap((material) => material?.keys ?? []);
-  const key =
-    foundKey === undefined
-      ? assembly.spareKeys?.find((spare) => chain[0]?.checkPrivateKey(spare))
-      : createPrivateKey({
-          key: foundKey.pem,
-          ...(foundKey.isLocked && assembly.password ? { passphrase: await assembly.password() } : {}),
-        });
-  const verdict = await judge({ chain, key }, assembly);
-  const candidate =
-    key === undefined || chain.length === 0
-      ? undefined
-      : { chain, key, wasLocked: foundKey?.isLocked === true };
-  return { candidate, chain, faults: [...faults, ...verdict.faults], warnings: verdict.warnings };
+  const desk = openDesk(assembly.password);
+  const open = (file: GivenFile | undefined) => (file === undefined ? undefined : openFile(file, desk));
+  const opened = {
+    certificate: await open(given.certificate),
+    key: await open(given.key),
+    authorities: await open(given.authorities),
+  };
+  requireCertificates(opened, desk);
+  const found = await findKey(given, opened, desk, assembly.spareKeys);
+  const chain = chainOf(opened, found?.key);
+  const { faults, warnings } = await judged(chain, found, assembly);
+  const candidate = found === undefined || chain.length === 0 ? undefined : { chain, ...found };
+  return { candidate, chain, faults: [...desk.faults, ...faults], warnings };
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { errorCode, explain } from '../core/errors.ts';
+import { shellWord } from '../core/quote.ts';
 import type { Fault } from '../tls/fault.ts';
 
 /** No certificate and no key is longer; bytes. */
@@ -19,41 +20,64 @@ export interface GivenFile {
 
 function unreadable(path: string, error: unknown): Fault {
   const hint = 'correct the path, or put the file there';
+  const word = shellWord(path);
   switch (errorCode(error)) {
     case 'ENOENT':
       return { code: 'missing', message: `${path} is missing`, hint };
-    case 'EACCES':
-      return {
-        code: 'unreadable',
-        message: `${path} may not be read by this account`,
-        hint: `ls -l ${path}`,
-      };
+    case 'ENOTDIR':
+      return { code: 'missing', message: `${path} is missing: what should be a directory is none`, hint };
+    case 'ELOOP':
+      return { code: 'missing', message: `${path} is a symbolic link that leads to itself`, hint };
+    case 'EACCES': {
+      const message = `${path} may not be read by this account`;
+      return { code: 'unreadable', message, hint: `namei -l ${word} shows who may read it` };
+    }
+    case 'ENXIO':
+      return { code: 'not-recognized', message: `${path} is no file`, hint: 'name the file that holds it' };
     default:
       return { code: 'unreadable', message: explain(error).message, hint };
   }
 }
 
-/** Reads a file of which the administrator gave the name. Whatever is wrong with it is a fault of the result. */
+/** At most what is taken, and one byte more where there is more: a file can grow after it was looked at. */
+async function readStart(handle: FileHandle): Promise<Buffer> {
+  const bytes = Buffer.alloc(LONGEST + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
+    length += bytesRead;
+    if (bytesRead === 0 || length === bytes.length) return bytes.subarray(0, length);
+  }
+}
+
+async function readOpen(path: string, handle: FileHandle): Promise<GivenFile> {
+  const stats = await handle.stat();
+  const file = { path, uid: stats.uid, mode: stats.mode };
+  const refuse = (code: Fault['code'], what: string, hint = 'name the file that holds it'): GivenFile => ({
+    ...{ ...file, data: undefined },
+    fault: { code, message: `${path} ${what}`, hint },
+  });
+  if (stats.isDirectory()) return refuse('directory', 'is a directory', 'name the file in it');
+  if (!stats.isFile()) return refuse('not-recognized', 'is no file');
+  const bytes = await readStart(handle);
+  if (bytes.length === 0) return refuse('empty', 'is empty', 'copy the file there again');
+  if (bytes.length > LONGEST) return refuse('too-large', 'is longer than 1 MiB');
+  return { ...file, data: bytes.toString('base64'), fault: undefined };
+}
+
+/**
+ * Reads a file of which the administrator gave the name. Whatever is wrong with it is a fault of the result. Links are
+ * followed (those of certbot's `live` directories are), and nothing is waited for.
+ */
 export async function readGiven(path: string): Promise<GivenFile> {
-  const nothing = { path, data: undefined, uid: -1, mode: 0 };
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { uid, mode, size } = await handle.stat();
-      const stats = await handle.stat();
-      const refuse = (code: Fault['code'], what: string): GivenFile => ({
-        ...{ ...nothing, uid, mode },
-        fault: { code, message: `${path} ${what}`, hint: 'name the file that holds it' },
-      });
-      if (stats.isDirectory()) return refuse('directory', 'is a directory');
-      if (!stats.isFile()) return refuse('not-recognized', 'is no file');
-      if (size === 0) return refuse('empty', 'is empty');
-      if (size > LONGEST) return refuse('too-large', 'is longer than 1 MiB');
-      return { path, uid, mode, data: (await handle.readFile()).toString('base64'), fault: undefined };
+      return await readOpen(path, handle);
     } finally {
       await handle.close();
     }
   } catch (error) {
-    return { ...nothing, fault: unreadable(path, error) };
+    return { path, data: undefined, fault: unreadable(path, error), uid: -1, mode: 0 };
   }
 }
