@@ -73,6 +73,22 @@ export async function ensureJobs(database: Database): Promise<void> {
   await withTransaction(database, () => applyPending(database));
 }
 
+/**
+ * Takes a day (UTC) for what is done once in each, in the transaction in which it is done: false where it is taken. It stands
+ * in the library's own account of what it does by the clock, under a name that none of its work has. A day that lies further
+ * ahead than clocks differ was taken by a clock that was wrong, and does not count.
+ */
+export async function takeDay(database: Database, name: string, now: Date): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `insert into ${JOB_SCHEMA}._private_known_crontabs as known (identifier, known_since, last_execution)
+     values ($1, now(), $2) on conflict (identifier) do update set last_execution = excluded.last_execution
+     where known.last_execution < excluded.last_execution
+        or known.last_execution > excluded.last_execution + interval '1 day'`,
+    [name, `${now.toISOString().slice(0, 10)}T00:00:00Z`],
+  );
+  return rowCount === 1;
+}
+
 /** Takes the job queue out of a database that was loaded from elsewhere: its jobs are old, and its code a stranger's. */
 export async function dropJobs(database: Database): Promise<void> {
   await database.query(`drop schema if exists ${JOB_SCHEMA} cascade`);

@@ -1,21 +1,10 @@
 import type { Settings } from '../core/configuration.ts';
-import type { DatabasePool } from '../database/pool.ts';
 import type { MailJob } from '../mail/queue.ts';
+import { deliverExpiryNotice } from './certificate.ts';
+import { type Office, RUNNING } from './office.ts';
 import { type Addressee, post, senderOf } from './post.ts';
 import { issueApproval, issueInvitation } from './tokens.ts';
 import { approvalWording, type ClientOfMail, invitationWording } from './wording.ts';
-
-/** What a mail is made from. */
-export interface Office {
-  pool: DatabasePool;
-  settings: Settings;
-  /** Breaks off what is just leaving. */
-  stop: AbortSignal | undefined;
-}
-
-/** An organization that is stopped or over sends nothing any more. */
-const RUNNING =
-  'organization.state = 0 and (organization.expires_at is null or organization.expires_at > now())';
 
 function linkTo({ configuration }: Settings, path: string): string {
   return `https://${configuration.EXTERNAL_ADDRESS}:${configuration.PORT}${path}`;
@@ -62,10 +51,17 @@ async function deliverApproval({ pool, settings, stop }: Office, job: ApprovalJo
 
 /**
  * Does one mail of the queue. False where there is nothing to send any more: the contact was removed, the organization was
- * stopped, the client was decided on.
+ * stopped, the client was decided on, the certificate was exchanged.
  */
 export async function deliver(office: Office, job: MailJob): Promise<boolean> {
-  return job.kind === 'invitation' ? deliverInvitation(office, job.contactId) : deliverApproval(office, job);
+  switch (job.kind) {
+    case 'invitation':
+      return deliverInvitation(office, job.contactId);
+    case 'approval':
+      return deliverApproval(office, job);
+    case 'certificate':
+      return deliverExpiryNotice(office, job.contactId);
+  }
 }
 
 /** Runs of letters and digits that could be a token: a mail server may quote the mail that it refuses. */

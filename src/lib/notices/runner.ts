@@ -6,11 +6,14 @@ import { clusterAt } from '../database/cluster.ts';
 import { type DatabasePool, openPool, withPooled } from '../database/pool.ts';
 import type { MailJob } from '../mail/queue.ts';
 import { deliver, withoutTokens } from './deliver.ts';
+import type { Office } from './office.ts';
 import { type MailLog, recoverJobs, startRunner, takeTurn } from './session.ts';
 
-/** What the sender of mails works with. `settings` may be replaced while it runs. */
+/** What the sender of mails works with. `settings` and `chain` may be replaced while it runs. */
 export interface MailServices {
   settings: Settings;
+  /** The certificates that clients are shown now. */
+  chain: Office['chain'];
   trail: Trail;
   log: MailLog;
 }
@@ -42,8 +45,9 @@ async function giveUp(services: MailServices, job: MailJob, reason: string): Pro
 function mailTask(services: MailServices, pool: DatabasePool): TaskList[string] {
   return async (payload, { job: { attempts, max_attempts: last }, abortSignal }) => {
     const job = payload as MailJob;
+    const { settings, chain } = services;
     try {
-      const isSent = await deliver({ pool, settings: services.settings, stop: abortSignal }, job);
+      const isSent = await deliver({ pool, settings, chain, stop: abortSignal }, job);
       services.log.debug(
         `mail: ${job.kind} to contact ${job.contactId} ${isSent ? 'left' : 'is of no use any more'}`,
       );

@@ -13,17 +13,19 @@ export interface Sender {
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** The end of a link's life as the original product writes it: `Thu Sep  3 00:08:25 2015 UTC`. */
-function endOfValidity(date: Date): string {
+/** A time as the original product writes the end of a link's life: `Thu Sep  3 00:08:25 2015 UTC`. */
+export function dateWords(date: Date): string {
   const day = String(date.getUTCDate()).padStart(2);
   const time = date.toISOString().slice(11, 19);
   return `${DAYS[date.getUTCDay()]} ${MONTHS[date.getUTCMonth()]} ${day} ${time} ${date.getUTCFullYear()} UTC`;
 }
 
-const opening = ({ host }: Sender, what: string) =>
+/** How a mail begins: what it is, and from which server. */
+export const opening = ({ host }: Sender, what: string) =>
   `This is ${what} message of the Key Trustee Server\n${host}.\n`;
 
-const closing = ({
+/** How a mail ends: by which key it is signed. */
+export const closing = ({
   fingerprint,
 }: Sender) => `This mail is signed by the server's OpenPGP key. Import that key to check
 the sender of such mails; its fingerprint is
@@ -55,7 +57,7 @@ with its BEGIN and END lines, on this page:
 
 ${link}
 
-The link can be used once, until ${endOfValidity(expires)}.
+The link can be used once, until ${dateWords(expires)}.
 
 Registering a key is not required: without one you get the same mails, only
 not encrypted. If this mail surprises you, do not open the link, and tell
@@ -77,10 +79,11 @@ export interface ClientOfMail {
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 const LONGEST_NAME = 56;
 
-/** A name in quotes, on one line, cut where it is long. */
-function quoted(name: string): string {
+/** What others chose, on one line between two marks, cut where it is long. */
+export function onOneLine(name: string, mark = ''): string {
   const clean = name.replace(UNPRINTABLE, '?');
-  return clean.length > LONGEST_NAME ? `"${clean.slice(0, LONGEST_NAME)}" (cut)` : `"${clean}"`;
+  const end = clean.length > LONGEST_NAME ? `${mark} (cut)` : mark;
+  return `${mark}${clean.slice(0, LONGEST_NAME)}${end}`;
 }
 
 /** Asks a contact whether a client is let in. */
@@ -98,7 +101,7 @@ A client asks to keep keys for the organization
 [${organization}]
 
   fingerprint  ${fingerprint}
-  name         ${name === '' ? '(none)' : quoted(name)}
+  name         ${name === '' ? '(none)' : onOneLine(name, '"')}
   address      ${address ?? '(not known)'}
 
 The client chose the name itself. Compare the fingerprint with the one that
@@ -114,7 +117,7 @@ ${links.deny}
 
 A page opens that shows this once more; nothing changes before you press a
 button there. The links can be used once, until
-${endOfValidity(expires)}.
+${dateWords(expires)}.
 
 If this client is unknown to you, deny it.
 

@@ -1,17 +1,16 @@
 import { startMail } from '../notices/runner.ts';
+import { watchExpiry } from './expiry.ts';
 import type { Services } from './services.ts';
-
-/** Work beside the requests that runs. */
-export interface Started {
-  /** Ends it, after what it is at. */
-  stop(): Promise<void>;
-}
+import type { Started } from './started.ts';
 
 /** Starts work that one process of the server does beside its requests. The database may be down then and later. */
 export type Background = (services: Services) => Promise<Started>;
 
 /** All such work. */
-const BACKGROUND: Background[] = [async (services) => startMail(services)];
+const BACKGROUND: Background[] = [
+  async (services) => startMail(services),
+  async (services) => watchExpiry(services),
+];
 
 /** Starts the work beside the requests in the first process of the server. What cannot start does not stop the server. */
 export async function startBackground(services: Services): Promise<Started[]> {

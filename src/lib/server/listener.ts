@@ -6,11 +6,12 @@ import { openPool } from '../database/pool.ts';
 import { openReader } from '../database/reader.ts';
 import { keyThread } from '../gpg/key-thread.ts';
 import { createApp } from './app.ts';
-import { type Started, startBackground } from './background.ts';
+import { startBackground } from './background.ts';
 import type { Log } from './log.ts';
 import type { MetricsReport } from './metrics.ts';
 import { reloadSettings } from './reload.ts';
 import type { App, Services } from './services.ts';
+import type { Started } from './started.ts';
 import { openTls } from './tls.ts';
 
 /** Connections to PostgreSQL of one process. */
@@ -109,7 +110,7 @@ async function closeAll(app: App, services: Services, background: Started[]): Pr
   }
 }
 
-async function reload(app: App, services: Services): Promise<void> {
+async function reload(app: App, services: Services, background: Started[]): Promise<void> {
   try {
     // Where a file of the trail was removed or changed, the next line begins a new one.
     const reason = await services.trail.reopen();
@@ -117,27 +118,28 @@ async function reload(app: App, services: Services): Promise<void> {
       services.log.warn({ reason }, 'the audit trail goes on in a new file, which says what is missing');
     await reloadSettings(app, services);
     await services.trail.change(serverEvent(services, 'server.reload'));
+    for (const { reloaded } of background) reloaded?.();
   } catch (error) {
     await services.trail.change(serverEvent(services, 'server.reload', error));
     throw error;
   }
 }
 
-async function openServices(request: ListenRequest, certificate: Services['certificate']): Promise<Services> {
+async function openServices(request: ListenRequest, chain: Services['chain']): Promise<Services> {
   const { settings, worker, log, secret, spend } = request;
   const { PG_ROOTDIR, DB_PORT } = settings.configuration;
   const trail = await request.openTrail(worker);
   const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
   const pool = await openPool(cluster, POOL_SIZE);
   const reader = openReader(cluster, READERS);
-  return { settings, certificate, pool, reader, trail, keys: keyThread(), log, worker, secret, spend };
+  return { settings, chain, pool, reader, trail, keys: keyThread(), log, worker, secret, spend };
 }
 
 /** Opens everything that one process of the server needs, and listens. */
 export async function openListener(request: ListenRequest): Promise<Listener> {
   const { configuration } = request.settings;
-  const { options, certificate } = await openTls(configuration);
-  const services = await openServices(request, certificate);
+  const { options, chain } = await openTls(configuration);
+  const services = await openServices(request, chain);
   const { app, metrics } = await createApp(services, options);
   try {
     const address = await listen(app, request.port, configuration);
@@ -145,7 +147,7 @@ export async function openListener(request: ListenRequest): Promise<Listener> {
     const background = await startBackground(services);
     return {
       ...{ address, report: metrics.report },
-      reload: () => reload(app, services),
+      reload: () => reload(app, services, background),
       close: () => closeAll(app, services, background),
     };
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { load } from '../core/lazy.ts';
 import { countMails } from '../notices/waiting.ts';
-import { daysLeft } from '../tls/judge.ts';
+import { nextExpiry } from '../tls/expiry.ts';
 import type { App, Services } from './services.ts';
 
 /** Seconds, from what an indexed look-up takes to what nobody waits for. */
@@ -85,8 +85,8 @@ async function measureServer(services: Services, registry: Registry): Promise<vo
         else this.set(value);
       },
     });
-  const expiry = () => (services.certificate === undefined ? undefined : daysLeft(services.certificate));
-  gauge('keytrustee_certificate_expiry_days', 'Days until the TLS certificate expires.', expiry);
+  const help = 'Days until the TLS certificate, or one of an authority that is sent with it, expires.';
+  gauge('keytrustee_certificate_expiry_days', help, () => nextExpiry(services.chain)?.days);
   for (const { name, help, read } of GAUGED) gauge(name, help, () => read(services));
 }
 

@@ -21,7 +21,7 @@ export async function reloadSettings(app: App, services: Services): Promise<void
     throw failure('untrusted', presented.invalid, 'the certificate that was there stays in use');
   app.server.setSecureContext(presented.options);
   services.settings = { ...settings, configuration };
-  services.certificate = presented.certificate;
+  services.chain = presented.chain;
   // One of the processes tells for all.
   const changed = AT_START.filter((name) => configuration[name] !== settings.configuration[name]);
   const later = changed.map((name) => `${name} was changed, and is taken over when the server starts again`);

@@ -24,8 +24,8 @@ export type App = FastifyInstance<
 /** What the routes work with. `settings` is replaced as a whole when the configuration is read again. */
 export interface Services {
   settings: Settings;
-  /** The certificate that clients are shown; replaced when it is read again. */
-  certificate: X509Certificate | undefined;
+  /** The certificates that clients are shown, the server's own first; replaced when they are read again. */
+  chain: X509Certificate[];
   pool: DatabasePool;
   /** For queries that only read and are quick. */
   reader: Reader;

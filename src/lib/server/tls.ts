@@ -11,7 +11,8 @@ import { SETTINGS_WORDS } from '../tls/words.ts';
 /** What a server presents to its clients. */
 export interface Presented {
   options: SecureContextOptions;
-  certificate: X509Certificate | undefined;
+  /** The server's own certificate first. */
+  chain: X509Certificate[];
   /** What is not right with it although it can be presented. */
   warnings: string[];
   /** That its own certificate is not valid now, where that is so. */
@@ -27,7 +28,7 @@ export async function openTls(configuration: Configuration): Promise<Presented> 
   const own = judgeDates(pair.chain.slice(0, 1), SETTINGS_WORDS, new Date());
   return {
     options,
-    certificate: pair.chain[0],
+    chain: pair.chain,
     warnings: [...[...faults, ...warnings].map(({ message }) => message), ...passwordWarning(script)],
     invalid: own.faults[0]?.message,
   };

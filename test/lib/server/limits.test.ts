@@ -48,7 +48,7 @@ beforeAll(async () => {
     ...{ pool, reader, worker: 2, secret: Buffer.alloc(32), spend: async () => true, keys: keyThread() },
     log: await openLog('silent' as never),
     settings: settings as never,
-    certificate: undefined,
+    chain: [],
     trail: { ...trail, close: async () => {} },
   };
   const { certificate, privateKey } = await selfSignedCertificate('localhost');

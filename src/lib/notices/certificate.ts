@@ -1,0 +1,62 @@
+import type { Recorder } from '../core/trail.ts';
+import { recordChange } from '../core/trail.ts';
+import type { Database } from '../database/connection.ts';
+import { takeDay } from '../database/jobs.ts';
+import { type DatabasePool, withPooledTransaction } from '../database/pool.ts';
+import { enqueueMail } from '../mail/queue.ts';
+import { type Expiry, nextExpiry } from '../tls/expiry.ts';
+import { expiryWording } from './certificate-wording.ts';
+import { type Office, RUNNING } from './office.ts';
+import { type Addressee, post, senderOf } from './post.ts';
+
+/** The one mail of a day about the certificate. */
+const NOTICE = 'certificate-notice';
+
+/** Each address once, however many organizations it administers; with a key where it has one. */
+const ADDRESSEES = `
+  select distinct on (email) contact.id
+  from public.contact join public.organization on organization.id = organization_id
+  where ${RUNNING} order by email, public_key is null, contact.id`;
+
+async function queueAll(database: Database, recorder: Recorder, expiry: Expiry, now: Date): Promise<number> {
+  const { rows } = await database.query<{ id: string }>(ADDRESSEES);
+  // Without anybody to tell, the day is left to who is added later on it.
+  if (rows.length === 0 || !(await takeDay(database, NOTICE, now))) return 0;
+  for (const { id } of rows) await enqueueMail(database, { kind: 'certificate', contactId: id });
+  const { certificate, at, days } = expiry;
+  const fingerprint = certificate.fingerprint256;
+  const what = { fingerprint, expires: at.toISOString(), days, mails: rows.length };
+  await recordChange(recorder, 'certificate.notice', what);
+  return rows.length;
+}
+
+/**
+ * Queues a mail to every administrator about a certificate that expires, once in a day (UTC), however many servers and
+ * starts there are. Returns how many mails that are.
+ */
+export async function queueExpiryNotices(
+  pool: DatabasePool,
+  recorder: Recorder,
+  expiry: Expiry,
+  now = new Date(),
+): Promise<number> {
+  return withPooledTransaction(pool, (database) => queueAll(database, recorder, expiry, now));
+}
+
+/** Tells one administrator; false where the certificate was exchanged meanwhile, or the contact is none any more. */
+export async function deliverExpiryNotice(office: Office, contactId: string): Promise<boolean> {
+  const { pool, settings, chain, stop } = office;
+  const expiry = nextExpiry(chain);
+  if (expiry?.isNear !== true) return false;
+  const { rows } = await pool.query<Addressee>(
+    `select email, contact.public_key as "publicKey"
+     from public.contact join public.organization on organization.id = organization_id
+     where contact.id = $1 and ${RUNNING}`,
+    [contactId],
+  );
+  const [contact] = rows;
+  if (contact === undefined) return false;
+  const wording = expiryWording(senderOf(settings), settings.configuration.PORT, expiry);
+  await post(settings, contact, wording, stop);
+  return true;
+}

@@ -1,0 +1,30 @@
+/** Programs whose clock is not the real one, by libfaketime; a database that runs beside them keeps the real one. */
+import { spawnSync } from 'node:child_process';
+
+const asked = spawnSync('faketime', ['-f', '+0', 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' });
+
+/** Whether clocks can be shifted here. */
+export const hasFaketime = asked.status === 0;
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+
+/** The environment of a program whose clock is so many seconds ahead. How long things take is not touched. */
+function ahead(seconds: number): Record<string, string> {
+  return {
+    LD_PRELOAD: asked.stdout.trim(),
+    FAKETIME: `+${Math.round(seconds)}s`,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+}
+
+/**
+ * The environment of a program that starts so many days, and less than an hour, before a certificate expires; after it
+ * where there are less than none. No day (UTC) ends within the next minutes.
+ */
+export function daysBefore({ validTo }: { validTo: string }, days: number): Record<string, string> {
+  const end = Date.parse(validTo) / 1000;
+  const moment = end - days * DAY - (days > 0 ? HOUR : -HOUR) / 2;
+  const isLate = moment % DAY > DAY - HOUR / 4;
+  return ahead(moment - (isLate ? HOUR / 4 : 0) - Date.now() / 1000);
+}
