@@ -41,6 +41,7 @@ const needs = [
   },
   { ...testNeed('mandoc', ['mandoc'], 'mandoc'), optional: true },
   { ...testNeed('tmux', ['tmux'], 'tmux'), optional: true },
+  { ...testNeed('sslscan', ['sslscan'], 'sslscan'), optional: true },
   { ...testNeed('strace', ['strace'], 'strace'), optional: true },
   {
     ...testNeed('faketime', ['faketime'], 'faketime', { dnf: ['libfaketime'], apk: ['libfaketime'] }),

@@ -75,6 +75,11 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['client recover', 'bring a deleted deposit back', () => import('./commands/client/recover.ts')],
   ['client status', 'what the server says of this client', () => import('./commands/client/status.ts')],
   ['cert', 'the TLS certificate'],
+  [
+    'cert show',
+    'what is configured, and what clients are presented',
+    () => import('./commands/cert/show.ts'),
+  ],
   ['cert check', 'every reason why a certificate would fail', () => import('./commands/cert/check.ts')],
   ['cert request', 'a signing request for an authority', () => import('./commands/cert/request.ts')],
   ['cert self-sign', 'a self-signed certificate', () => import('./commands/cert/self-sign.ts')],

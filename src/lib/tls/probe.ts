@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import { errorCode, failure, type KeyTrusteeError } from '../core/errors.ts';
 import { SUITES } from './ciphers.ts';
 
@@ -23,7 +23,12 @@ export interface Presentation {
 }
 
 /** Which versions and ciphers a client offers. */
-type Offer = Required<Pick<ConnectionOptions, 'minVersion' | 'maxVersion' | 'ciphers'>>;
+export interface Offer {
+  minVersion: SecureVersion;
+  maxVersion: SecureVersion;
+  /** OpenSSL's list of ciphers. */
+  ciphers: string;
+}
 
 /** How long one connection may take; milliseconds. */
 const LIMIT = 5000;
@@ -51,7 +56,7 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
 }
 
 /** Connects and shakes hands as a client that trusts everybody; rejects with what Node and OpenSSL say. */
-async function handshake(
+export async function handshake(
   { host, port, servername = host }: Endpoint,
   offer: Offer,
   limit = LIMIT,
@@ -96,7 +101,8 @@ function placeName({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function explainProbe(endpoint: Endpoint, error: unknown): KeyTrusteeError {
+/** What kept a client from a server, for people. */
+export function explainProbe(endpoint: Endpoint, error: unknown): KeyTrusteeError {
   const code = errorCode(error) ?? '';
   const reason = REASONS[code] ?? (code === '' ? 'it failed' : `TLS failed there (${code})`);
   return failure(
