@@ -83,6 +83,8 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['cert check', 'every reason why a certificate would fail', () => import('./commands/cert/check.ts')],
   ['cert request', 'a signing request for an authority', () => import('./commands/cert/request.ts')],
   ['cert self-sign', 'a self-signed certificate', () => import('./commands/cert/self-sign.ts')],
+  ['cert rotate', 'put a certificate to use', () => import('./commands/cert/rotate.ts')],
+  ['cert rollback', 'go back to the one before', () => import('./commands/cert/rollback.ts')],
   ['mail', 'the mails to administrators'],
   ['mail test', 'send a mail at once, to see whether mail works', () => import('./commands/mail/test.ts')],
   ['mail queue', 'list the mails that have not been sent', () => import('./commands/mail/queue.ts')],

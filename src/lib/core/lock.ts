@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errorCode, failure } from './errors.ts';
 import { interruption } from './interrupt.ts';
@@ -36,6 +36,18 @@ export async function takeLock(
       throw interruption.reason;
     });
   }
+}
+
+/** Whether a process has a lock, found out without taking it. */
+export async function isLocked(directory: string, purpose: string): Promise<boolean> {
+  const { dev, ino } = await stat(directory);
+  return new Promise((resolve, reject) => {
+    const socket = connect(`\0ktadmin-${purpose}-${dev}-${ino}`, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error) => (errorCode(error) === 'ECONNREFUSED' ? resolve(false) : reject(error)));
+  });
 }
 
 /** Runs work that only one process may do in a directory at a time; another run is told so (status 75). */

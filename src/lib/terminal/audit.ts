@@ -99,3 +99,8 @@ export async function recordedCertificate<T>(
     throw error;
   }
 }
+
+/** What records an exchange of the TLS certificate of a server. */
+export function certificateRecorder(settings: Settings): Recorder {
+  return { trail: commandTrail(settings), actor: actor() };
+}

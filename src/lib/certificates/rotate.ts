@@ -1,0 +1,44 @@
+import { withLock } from '../core/lock.ts';
+import type { PairFiles } from '../tls/pair.ts';
+import { exchange } from './exchange.ts';
+import { isPresented } from './running.ts';
+import { readPairSettings } from './settings.ts';
+import { settle } from './settle.ts';
+import type { Outcome, Site } from './site.ts';
+import { type Examined, examine, isInUse, toldOf, type Wish, wantedOf } from './wish.ts';
+
+/** Makes the wish once an earlier run has been brought to an end; undefined where that was all that was wanted. */
+export type MakeWish = (settled: Outcome | undefined) => Promise<Wish | undefined>;
+
+/** It was in use already: nothing was changed. */
+function unchanged({ own }: Examined, { place, origin }: Wish, files: PairFiles): Outcome {
+  const told = toldOf(own);
+  return {
+    ...{ ...told, event: 'certificate.rotate', before: told.fingerprint, place, origin, files },
+    ...{ kept: null, isChanged: false, probed: 0, warnings: [] },
+  };
+}
+
+async function rotateTo(site: Site, wish: Wish, settled: Outcome | undefined): Promise<Outcome> {
+  const examined = await site.reporter.step('checking it', () => examine(site, wish));
+  const { warnings, own } = examined;
+  if (settled?.fingerprint === own.fingerprint256) return settled;
+  const current = await readPairSettings(site.settings);
+  const isThere = await isInUse(site, current, examined, wish);
+  if (isThere && (await isPresented(site, own.fingerprint256)))
+    return { ...unchanged(examined, wish, current), warnings };
+  const wanted = await wantedOf(wish, examined, current);
+  const outcome = await exchange(site, isThere ? { ...wanted, pair: { settings: current } } : wanted);
+  return { ...outcome, warnings: [...warnings, ...outcome.warnings] };
+}
+
+/** Puts a certificate to use. What a run before had begun is brought to its end first. */
+export async function rotate(site: Site, makeWish: MakeWish): Promise<Outcome> {
+  return withLock(site.confdir, 'certificate', async () => {
+    const settled = await settle(site);
+    const wish = await makeWish(settled);
+    if (wish !== undefined) return rotateTo(site, wish, settled);
+    if (settled !== undefined) return settled;
+    throw new Error('nothing was wished for');
+  });
+}

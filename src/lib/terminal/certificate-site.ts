@@ -1,0 +1,44 @@
+import { showTrail } from '../audit/show.ts';
+import type { Outcome, Site } from '../certificates/site.ts';
+import { confdirFiles } from '../core/config.ts';
+import { auditDirectory, type Settings } from '../core/configuration.ts';
+import { certificateRecorder } from './audit.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A server whose certificate is exchanged, as the commands find it. */
+export function certificateSite(settings: Settings, terminal: Terminal): Site {
+  const { confdir, configuration } = settings;
+  const files = confdirFiles(confdir);
+  return {
+    ...{ confdir, settings: files.configuration, store: files.ssl, host: configuration.EXTERNAL_ADDRESS },
+    recorder: certificateRecorder(settings),
+    reporter: terminal,
+    async isRecorded(event, stamp) {
+      const directory = auditDirectory(confdir, configuration);
+      for await (const line of showTrail(directory, { event }, () => undefined))
+        if (line.what.stamp === stamp && line.outcome === 'done') return true;
+      return false;
+    },
+  };
+}
+
+const DAY = 86_400_000;
+
+function probedLine({ isChanged, probed }: Outcome): string {
+  if (!isChanged) return 'it was in use already: nothing was changed';
+  if (probed === 0) return 'no server runs: nothing was probed';
+  return `the server presents it: ${probed} connections`;
+}
+
+/** Prints what is in use now, and how to go back. */
+export async function printOutcome(outcome: Outcome, terminal: Terminal): Promise<void> {
+  const { subject, validTo, warnings, kept } = outcome;
+  for (const warning of warnings) terminal.warn(warning);
+  const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY);
+  const lines = [
+    `in use now: ${subject}, until ${validTo.slice(0, 10)} (${days} days)`,
+    probedLine(outcome),
+    ...(kept === null ? [] : ['ktadmin cert rollback goes back to the one before']),
+  ];
+  await terminal.write(`${lines.join('\n')}\n`);
+}
