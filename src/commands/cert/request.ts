@@ -34,9 +34,10 @@ export default command({
     });
     return { ...made, ...(out === undefined ? {} : { out }) };
   },
-  async print({ request, key, names, ...made }, terminal) {
+  async print(made, terminal) {
+    const { request, key, names } = made;
     terminal.notice(`a request for ${names.join(', ')}`);
-    tellKey(key, terminal);
+    tellKey(made, terminal);
     const waits = key.origin === 'in-use' ? '' : ' --pending';
     terminal.notice(`when the authority has signed it: ktadmin cert rotate --cert FILE${waits}`);
     if (!('out' in made)) await terminal.write(request);

@@ -29,10 +29,10 @@ export default command({
       ),
     );
   },
-  async print({ path, names, fingerprint, validTo, key }, terminal) {
+  async print({ path, names, fingerprint, validTo, ...made }, terminal) {
     terminal.notice(`a self-signed certificate for ${names.join(', ')}, valid until ${validTo}`);
     terminal.notice(`SHA-256 of the certificate: ${fingerprint}`);
-    tellKey(key, terminal);
+    tellKey(made, terminal);
     terminal.notice('to put it to use: ktadmin cert rotate --pending');
     await terminal.write(`${path}\n`);
   },

@@ -97,3 +97,17 @@ export async function chooseKey(
     throw failure('conflict', `a key of another kind waits already: ${path} (${is})`, DISCARD);
   return { key: waiting, origin: 'pending', path };
 }
+
+/** The public half of the key that is given up, if there is one, for those who still wait for its certificate. */
+export async function givenUp(
+  { sslDirectory }: CertificatePlace,
+  { discard }: KeyWish,
+): Promise<{ discarded?: string }> {
+  const { key } = discard ? await readPending(sslDirectory) : {};
+  if (key === undefined) return {};
+  try {
+    return { discarded: keyFingerprint(createPrivateKey(Buffer.from(key.data ?? '', 'base64'))) };
+  } catch {
+    return { discarded: 'unreadable' };
+  }
+}

@@ -7,6 +7,7 @@ import {
   type CertificatePlace,
   type ChosenKey,
   chooseKey,
+  givenUp,
   type KeyAccount,
   type KeyWish,
 } from './choose-key.ts';
@@ -29,6 +30,8 @@ export interface Requested {
   path: string;
   names: string[];
   key: KeyAccount;
+  /** The public half of a key that waited and was removed. */
+  discarded?: string;
 }
 
 /** The names of a certificate as they are told. */
@@ -59,9 +62,11 @@ export async function requestCertificate(
   const request = await signingRequest(wanted.host, chosen.key, wanted.names);
   const key = accountOf(chosen);
   const names = namesOf(wanted);
-  await record({ names: names.join(' '), key: key.kind, fingerprint: key.fingerprint, origin: key.origin });
+  const discarded = await givenUp(place, wanted.wish);
+  const { kind, fingerprint, origin } = key;
+  await record({ names: names.join(' '), key: kind, fingerprint, origin, ...discarded });
   await settleKey(place, wanted, chosen);
   const path = await keepPending(place.sslDirectory, 'request', request);
   reached('cert-request-kept');
-  return { request, path, names, key };
+  return { request, path, names, key, ...discarded };
 }

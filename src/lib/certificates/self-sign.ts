@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { failure } from '../core/errors.ts';
 import { reached } from '../core/steps.ts';
 import { selfSign } from '../tls/self-signed.ts';
-import { accountOf, type CertificatePlace, chooseKey, type KeyAccount } from './choose-key.ts';
+import { accountOf, type CertificatePlace, chooseKey, givenUp, type KeyAccount } from './choose-key.ts';
 import { keepPending, readPending } from './pending.ts';
 import { namesOf, type RecordIntent, settleKey, type Wanted } from './request.ts';
 
@@ -16,6 +16,8 @@ export interface SelfSigned {
   fingerprint: string;
   validTo: string;
   key: KeyAccount;
+  /** The public half of a key that waited and was removed. */
+  discarded?: string;
 }
 
 /** A certificate for the key in use would lie beside another key, and nobody could tell which one it is for. */
@@ -44,9 +46,11 @@ export async function selfSignCertificate(
   const { fingerprint256: fingerprint, validTo } = new X509Certificate(certificate);
   const key = accountOf(chosen);
   const names = namesOf(wanted);
-  await record({ names: names.join(' '), key: key.kind, fingerprint, origin: key.origin, validTo });
+  const discarded = await givenUp(place, wanted.wish);
+  const { kind, origin } = key;
+  await record({ names: names.join(' '), key: kind, fingerprint, origin, validTo, ...discarded });
   await settleKey(place, wanted, chosen);
   const path = await keepPending(sslDirectory, 'certificate', certificate);
   reached('cert-certificate-kept');
-  return { certificate, path, names, fingerprint, validTo, key };
+  return { certificate, path, names, fingerprint, validTo, key, ...discarded };
 }

@@ -46,8 +46,12 @@ const ORIGIN: Record<KeyAccount['origin'], string> = {
   'in-use': 'the key in use,',
 };
 
-/** Says where a key is, and by what it is recognized. */
-export function tellKey({ kind, fingerprint, origin, path }: KeyAccount, terminal: Terminal): void {
+/** Says where a key is, by what it is recognized, and which one was given up for it. */
+export function tellKey(
+  { key: { kind, fingerprint, origin, path }, discarded }: { key: KeyAccount; discarded?: string },
+  terminal: Terminal,
+): void {
+  if (discarded !== undefined) terminal.notice(`removed the key that waited (${discarded})`);
   terminal.notice(`${ORIGIN[origin]} ${path} (${kind})`);
   terminal.notice(`SHA-256 of its public half: ${fingerprint}`);
 }
