@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 import ClosingLineReporter from './test/support/closing-line-reporter.ts';
+import LongestFirst from './test/support/longest-first.ts';
 
 /** `import text from './x.sql'` or `'./x.eta'` gives the file's text, as it does in the build. */
 const filesAsText = {
@@ -27,6 +28,7 @@ export default defineConfig({
     // Nothing of the caller's own server may reach a test; an empty variable counts as none.
     env: { KEYTRUSTEE_CONFDIR: '', KTADMIN_USER: '', KTADMIN_HANDOVER: '', KTADMIN_KILL_AT: '' },
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // One more than there are processors: most of a test is waiting for programs to start and to end.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
