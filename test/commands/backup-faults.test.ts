@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import {
   fakePath,
   fakePostgres,
@@ -18,6 +18,7 @@ import {
   type Outcome,
   ownedDirectory,
   run,
+  sharedServer,
   type TestServer,
   temporaryDirectory,
   testServer,
@@ -33,12 +34,28 @@ interface Place {
   scratch: string;
 }
 
+const newScratch = async () => ownedDirectory(await temporaryDirectory(), 'scratch');
+
 async function place(): Promise<Place> {
   const server = await testServer();
   await server.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']);
   const output = await ownedDirectory(server.directory, 'backups');
-  const scratch = await ownedDirectory(await temporaryDirectory(), 'scratch');
-  return { server, output, scratch };
+  return { server, output, scratch: await newScratch() };
+}
+
+/** The server of all those tests after which it is as it was before, and its one set. */
+const common = sharedServer();
+let earlier: string;
+
+beforeAll(async () => {
+  await common.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']);
+  earlier = await backup(common);
+});
+
+/** The common server, with a directory of its own for sets. */
+async function commonPlace(): Promise<Place> {
+  const scratch = await newScratch();
+  return { server: common, output: await ownedDirectory(dirname(scratch), 'backups'), scratch };
 }
 
 const brief = ({ status, stdout, stderr }: Outcome) => ({ status, stdout, stderr: withoutDrop(stderr) });
@@ -81,12 +98,11 @@ test.each<[string, string, number, RegExp]>([
     /^ktadmin: error: pg_dump failed \(exit status 3\)\n$/,
   ],
 ])('a pg_dump that %s publishes nothing', async (_, script, status, stderr) => {
-  const { server, output, scratch } = await place();
-  const earlier = await backup(server);
+  const [output, scratch] = [dirname(earlier), await newScratch()];
   const term = marker();
   const fake = await fakePostgres(scratch, { pg_dump: script });
   for (const how of [ENCRYPTED, ['--cleartext', '--quiet']]) {
-    const failed = await server.ktbackup([...how, '--roll=1', `--output=${output}`], {
+    const failed = await common.ktbackup([...how, '--roll=1', `--output=${output}`], {
       env: { PG_BINDIR: fake, TERM: term },
     });
     expect(brief(failed)).toEqual({ status, stdout: '', stderr: expect.stringMatching(stderr) as string });
@@ -103,7 +119,7 @@ test.each<[string, string, string]>([
   ['dies while it encrypts', '*--encrypt*', 'head -c 2000 >/dev/null; kill -KILL $$'],
   ['fails after it has encrypted everything', '*--encrypt*', '"$REAL" "$@"; exit 2'],
 ])('a gpg that %s publishes nothing', async (_, option, then) => {
-  const { server, output, scratch } = await place();
+  const { server, output, scratch } = await commonPlace();
   const PATH = await fakePath(scratch, { gpg: `case "$*" in ${option}) ${then};; esac; exec "$REAL" "$@"` });
   const failed = await server.ktbackup([...ENCRYPTED, `--output=${output}`], { env: { PATH } });
   const how = then.includes('kill -KILL') ? 'signal SIGKILL' : 'exit status 2';
@@ -120,7 +136,7 @@ test.each<[string, string]>([
   ['is cut short', '"$REAL" "$@" 2>/dev/null | head -c 3000; exit 0'],
   ['does not read', 'exit 0'],
 ])('a gpg that %s when it encrypts and exits 0 publishes nothing', async (_, then) => {
-  const { server, output, scratch } = await place();
+  const { server, output, scratch } = await commonPlace();
   const PATH = await fakePath(scratch, {
     gpg: `case "$*" in *--encrypt*) ${then};; esac; exec "$REAL" "$@"`,
   });
@@ -165,14 +181,13 @@ test.each<[string, string, RegExp]>([
     /^ktadmin: error: psql failed \(exit status 3\)\n$/,
   ],
 ])('a copy of the tables that %s publishes nothing', async (_, script, stderr) => {
-  const { server, output, scratch } = await place();
-  const earlier = await backup(server);
+  const [output, scratch] = [dirname(earlier), await newScratch()];
   const before = await readdir(output);
   const term = marker();
   const fake = await fakePostgres(scratch, { psql: script });
   for (const how of [ENCRYPTED, ['--cleartext', '--quiet']]) {
     const env = { PG_BINDIR: fake, TERM: term };
-    const failed = await server.ktbackup([...how, '--roll=1', `--output=${output}`], { env });
+    const failed = await common.ktbackup([...how, '--roll=1', `--output=${output}`], { env });
     expect(brief(failed)).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(stderr) as string });
     expect(await readdir(output)).toEqual(before);
   }
