@@ -1,9 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
-import { type Assembly, assemble } from '../../../src/lib/certificates/candidate.ts';
-import { readGiven } from '../../../src/lib/certificates/given.ts';
+import type { Assembly } from '../../../src/lib/certificates/candidate.ts';
 import { failure } from '../../../src/lib/core/errors.ts';
 import { passwordOf } from '../../../src/lib/tls/password.ts';
+import { assembleFiles, chainOfFiles, type Files, faultsOfFiles } from '../../support/assembled.ts';
 import { type Material, makeMaterial, PASSWORD } from '../../support/material.ts';
 import { temporaryDirectory } from '../../support/sandbox.ts';
 
@@ -28,34 +28,9 @@ beforeAll(async () => {
   };
 });
 
-type Files = [certificate: string, key?: string | undefined, authorities?: string];
-
-async function assembled([certificate, key, authorities]: Files, more: Partial<Assembly> = {}) {
-  const read = (name: string | undefined) => (name === undefined ? undefined : readGiven(made.at(name)));
-  const given = { certificate: await readGiven(made.at(certificate)), key: await read(key) };
-  const protocol = { SSL_MIN_VERSION: 'tlsv1.2', SSL_CIPHERS: '' } as const;
-  return assemble(
-    { ...given, authorities: await read(authorities) },
-    { host: 'a.example.com', protocol, ...more },
-  );
-}
-
-/** The names in the chain of a candidate without a fault. */
-async function chainOf(files: Files, more?: Partial<Assembly>) {
-  const { candidate, faults } = await assembled(files, more);
-  expect(faults).toEqual([]);
-  expect(candidate?.chain[0]?.checkPrivateKey(candidate.key)).toBe(true);
-  return candidate?.chain.map(({ subject }) => subject.replace('CN=', '')).join(' ');
-}
-
-/** Faults as lines; the directory of the test is left out of them. */
-async function faultsOf(files: Files, more?: Partial<Assembly>) {
-  const { candidate, faults } = await assembled(files, more);
-  expect(candidate).toBe(undefined);
-  return faults.map(({ code, message, hint }) =>
-    [code, message, hint].join(' | ').replaceAll(`${made.at('')}/`, ''),
-  );
-}
+const assembled = (files: Files, more?: Partial<Assembly>) => assembleFiles(made, files, more);
+const chainOf = (files: Files, more?: Partial<Assembly>) => chainOfFiles(made, files, more);
+const faultsOf = (files: Files, more?: Partial<Assembly>) => faultsOfFiles(made, files, more);
 
 test('a certificate, its key and its authorities, each in a form of its own', async () => {
   expect(await chainOf(['own.pem', 'own.key', 'root.pem'])).toBe('own root');
