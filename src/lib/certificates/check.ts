@@ -4,7 +4,7 @@ import type { Verdict } from '../tls/fault.ts';
 import { daysLeft } from '../tls/judge.ts';
 import { namesOf, subjectOf } from '../tls/words.ts';
 import { type Assembly, assemble, type Given } from './candidate.ts';
-import { placeFaults } from './place.ts';
+import { placeFaults, placesOf } from './place.ts';
 
 /** What `cert check` finds: everything that is wrong, and of which certificate, as far as one could be read. */
 export interface Checked extends Verdict {
@@ -39,11 +39,8 @@ function describe(certificate: X509Certificate | undefined): Omit<Checked, keyof
  * stay: those that are copied get their own.
  */
 export async function checkFiles(given: Given, assembly: Assembly, stay?: Stay): Promise<Checked> {
-  const { certificate, key, authorities } = given;
-  const files = { certificate: certificate.path, key: key?.path, authorities: authorities?.path };
-  const keyFile = files.key ?? files.certificate;
   const { account, ...more } = stay ?? {};
-  const placed = account === undefined ? [] : await placeFaults({ ...files, key: keyFile, ...more }, account);
+  const placed = account === undefined ? [] : await placeFaults({ ...placesOf(given), ...more }, account);
   const { chain, faults, warnings } = await assemble(given, assembly);
   // That the service account cannot read a file is told better by where it lies.
   const isTold = placed.some(({ code }) => code === 'service-account');

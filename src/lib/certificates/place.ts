@@ -6,6 +6,8 @@ import type { Account } from '../core/account.ts';
 import { errorCode } from '../core/errors.ts';
 import { shellWord } from '../core/quote.ts';
 import type { Fault } from '../tls/fault.ts';
+import { recognize } from '../tls/material.ts';
+import type { Given } from './candidate.ts';
 
 /** Files that a server reads where they lie, whenever it starts. */
 export interface PlacedFiles {
@@ -14,6 +16,14 @@ export interface PlacedFiles {
   authorities: string | undefined;
   /** A directory that is the server's alone. */
   private?: string;
+}
+
+/** Where the files lie that an administrator names; the key may be in the certificate's own. */
+export function placesOf({ certificate, key, authorities }: Given): PlacedFiles {
+  const material = recognize(Buffer.from(certificate.data ?? '', 'base64'));
+  const holdsKey = material !== undefined && (material.isStore || material.keys.length > 0);
+  const own = holdsKey ? certificate.path : undefined;
+  return { certificate: certificate.path, key: key?.path ?? own, authorities: authorities?.path };
 }
 
 const OTHERS = 0o077;

@@ -1,4 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import { currentAccount } from '../core/account.ts';
 import { failure } from '../core/errors.ts';
 import { type Protocol, secureOptions } from '../tls/context.ts';
 import type { Fault } from '../tls/fault.ts';
@@ -8,6 +9,7 @@ import { type PairFiles, readPair } from '../tls/pair.ts';
 import { assemble, type Candidate, type Given } from './candidate.ts';
 import type { Contents } from './generation.ts';
 import type { Told } from './journal.ts';
+import { placeFaults, placesOf } from './place.ts';
 import { isSame } from './settings.ts';
 import type { Site, Wanted } from './site.ts';
 
@@ -45,7 +47,8 @@ function refuseFaults(faults: Fault[]): void {
 export async function examine({ host }: Pick<Site, 'host'>, wish: Wish): Promise<Examined> {
   const { given, protocol, password, spareKeys } = wish;
   const { candidate, faults, warnings } = await assemble(given, { host, protocol, password, spareKeys });
-  refuseFaults(faults);
+  const placed = wish.place === 'in-place' ? await placeFaults(placesOf(given), currentAccount()) : [];
+  refuseFaults([...placed, ...faults]);
   const own = candidate?.chain[0];
   if (candidate !== undefined && own !== undefined)
     return { candidate, own, warnings: warnings.map(({ message }) => message) };

@@ -10,7 +10,8 @@ export function belongs(key: KeyObject, certificate: X509Certificate | undefined
   }
 }
 
-function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+/** Whether one certificate was issued by another: by its names, and by its signature. */
+export function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
   try {
     return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
   } catch {

@@ -1,17 +1,8 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import type { Verdict } from './fault.ts';
+import { belongs, continuePath, isIssuedBy } from './path.ts';
 import { callIt, issuerOf, subjectOf, type Words } from './words.ts';
-
-/** Whether one certificate was issued by another: by its names, and by its signature. */
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
-  } catch {
-    // A key of a kind that OpenSSL does not know signs nothing here.
-    return false;
-  }
-}
 
 /** Whether a certificate is at the end of its chain. A server's own need not be allowed to sign certificates for that. */
 export function isSelfSigned(certificate: X509Certificate): boolean {
@@ -32,24 +23,9 @@ interface Followed {
   rest: X509Certificate[];
 }
 
-/** Follows the issuers from the server's own certificate, wherever they lie. */
-function follow(own: X509Certificate, others: X509Certificate[]): Followed {
-  const path = [own];
-  let rest = others;
-  for (let last = own; !isSelfSigned(last); ) {
-    const current = last;
-    const next = rest.find((other) => isIssuedBy(current, other));
-    if (next === undefined) break;
-    path.push(next);
-    rest = rest.filter((other) => other !== next);
-    last = next;
-  }
-  return { path, rest };
-}
-
 /** The server's own certificate: the one that the key belongs to, and where none does, the first. */
 export function ownOf(chain: X509Certificate[], key: KeyObject | undefined): X509Certificate | undefined {
-  return (key === undefined ? undefined : chain.find((one) => one.checkPrivateKey(key))) ?? chain[0];
+  return (key === undefined ? undefined : chain.find((one) => belongs(key, one))) ?? chain[0];
 }
 
 const ORDER = "put them one behind the other: the server's own first, then each one's issuer:";
@@ -69,12 +45,9 @@ function judgeEnd({ path, rest }: Followed, words: Words): Verdict {
 
 /** What is wrong with the way from a server's certificate to an authority that clients trust. */
 export function judgeChain(chain: X509Certificate[], own: X509Certificate, words: Words): Verdict {
-  const followed = follow(
-    own,
-    chain.filter((one) => one !== own),
-  );
-  const { path, rest } = followed;
-  const { faults, warnings } = judgeEnd(followed, words);
+  const path = continuePath([own], chain);
+  const rest = chain.filter((one) => !path.includes(one));
+  const { faults, warnings } = judgeEnd({ path, rest }, words);
   if (path.some((one, place) => chain[place] !== one)) {
     const order = path.map(subjectOf).join('; ');
     const message = 'the chain is broken: its certificates are in the wrong order';

@@ -6,6 +6,7 @@ import { contextOptions, type Protocol, REPLACE, refusalOf } from './context.ts'
 import type { Fault, Verdict } from './fault.ts';
 import { judgeExchange, judgeHost, judgeRole, judgeUsage } from './fitness.ts';
 import { judgeDates } from './judge.ts';
+import { belongs } from './path.ts';
 import { judgeKeys, judgeKind, judgeSignatures } from './strength.ts';
 import { judgeChain, ownOf } from './trust.ts';
 import { GIVEN_WORDS, type Words } from './words.ts';
@@ -56,7 +57,7 @@ async function judgeTogether({ chain, key }: Parts, { protocol }: Terms, words: 
   const faults = judgeList(protocol);
   const [own] = chain;
   if (own === undefined || key === undefined) return { faults, warnings: [] };
-  if (!own.checkPrivateKey(key)) {
+  if (!belongs(key, own)) {
     const message = `${words.key} does not belong to ${words.certificate}`;
     faults.push({
       code: 'key-mismatch',

@@ -124,6 +124,14 @@ test('a key that is open to others counts where it stays, and not where it is co
   expect({ stderr, status }).toEqual({ stderr: expected.stderr, status: 8 });
 });
 
+test('a certificate that stays and holds no key may be read by everybody', async () => {
+  const path = join(server.directory, 'alone.pem');
+  await copyFile(at('own.pem'), path);
+  await chmod(path, 0o644);
+  const { stderr } = await check('--cert', path, '--ca', path, '--in-place');
+  expect(stderr).not.toContain('open to other accounts');
+});
+
 test.skipIf(!isRoot)('files that are to stay must be reachable for the service account', async () => {
   expect(await check(...files(), '--in-place')).toEqual(
     faults([
