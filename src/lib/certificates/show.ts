@@ -6,6 +6,7 @@ import { type Description, describe } from '../tls/describe.ts';
 import { offered, type Spoken } from '../tls/offered.ts';
 import type { PairFiles } from '../tls/pair.ts';
 import { endpointOf, type Presentation, probe } from '../tls/probe.ts';
+import { harmless, subjectOf } from '../tls/words.ts';
 import { type Configured, readConfigured } from './configured.ts';
 
 /** What a client is presented at one address, found out by being one. */
@@ -39,7 +40,7 @@ export interface ShowRequest {
   ask: () => Promise<ServerState | undefined>;
 }
 
-/** Days before its end from which a certificate is warned of. */
+/** With so many whole days left, or fewer, a certificate is warned of. */
 const SOON = 30;
 /** How long whatever else there is at the server's port may take; milliseconds. */
 const PATIENCE = 1000;
@@ -86,7 +87,7 @@ async function lookElsewhere({
 }: ShowRequest['settings']): Promise<string[]> {
   try {
     const { chain } = await probe({ host: LISTEN_ADDRESS, port: PORT }, PATIENCE);
-    const name = chain[0] === undefined ? 'no certificate' : describe(chain[0]).subject;
+    const name = chain[0] === undefined ? 'no certificate' : subjectOf(chain[0]);
     return [
       `no server runs with this configuration; what listens on port ${PORT} is another, and presents ${name}`,
     ];
@@ -98,8 +99,8 @@ async function lookElsewhere({
 function expiryWarnings({ chain }: Configured): string[] {
   const now = Date.now();
   return chain
-    .filter(({ daysLeft, validFrom }) => daysLeft < SOON || Date.parse(validFrom) > now)
-    .map(({ subject, validity, validTo }) => `${subject}: ${validity} (it ends ${validTo})`);
+    .filter(({ daysLeft, validFrom }) => daysLeft <= SOON || Date.parse(validFrom) > now)
+    .map(({ subject, validity, validTo }) => `${harmless(subject)}: ${validity} (until ${validTo})`);
 }
 
 async function lookAtServer(
@@ -123,7 +124,7 @@ async function lookAtServer(
   const agrees = warnings.length === 0;
   if (presented.length > 0 && !agrees)
     warnings.push(
-      `ktadmin cert check, then kill -HUP ${state.pid}: the server reads keytrustee.conf and its files again`,
+      `kill -HUP ${state.pid} has the server read keytrustee.conf and its files again; ktadmin cert check says before whether they are good`,
     );
   return { presented, agrees, warnings };
 }

@@ -1,5 +1,6 @@
 import type { Presented, Shown } from '../certificates/show.ts';
 import type { Description } from '../tls/describe.ts';
+import { harmless } from '../tls/words.ts';
 
 const WIDTH = 16;
 
@@ -13,9 +14,9 @@ function keyWords({ type, bits, curve }: Description['key']): string {
 function certificateLines(certificate: Description): string {
   const { subject, issuer, names, validity, validFrom, validTo, key, sha256, sha1, serial } = certificate;
   return [
-    line('subject', subject),
-    ...names.map((name, place) => line(place === 0 ? 'names' : '', name)),
-    line('issuer', subject === issuer ? 'itself' : issuer),
+    line('subject', harmless(subject)),
+    ...names.map((name, place) => line(place === 0 ? 'names' : '', harmless(name))),
+    line('issuer', subject === issuer ? 'itself' : harmless(issuer)),
     line('validity', validity),
     line('from', validFrom),
     line('to', validTo),

@@ -37,8 +37,18 @@ function oneLine(name: string | undefined): string {
   return (name ?? '').replaceAll('\n', ', ');
 }
 
+/** Node quotes what could be taken for several names. */
+function unquote(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return text;
+  }
+}
+
 function nameOf(kind: string, text: string): string {
-  const value = text.startsWith('"') ? (JSON.parse(text) as string) : text;
+  const value = unquote(text);
   if (kind === 'DNS') return value;
   if (kind !== 'IP Address') return `${kind}:${value}`;
   // OpenSSL writes out every group of an address of IPv6.

@@ -21,7 +21,7 @@ export const SETTINGS_WORDS: Words = {
 const LONGEST = 120;
 
 /** Text of a certificate, which anybody may have written: short, and without characters that a terminal would obey. */
-function harmless(text: string): string {
+export function harmless(text: string): string {
   const plain = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
   return plain.length > LONGEST ? `${plain.slice(0, LONGEST)}...` : plain;
 }
