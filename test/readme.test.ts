@@ -122,7 +122,8 @@ test('the table of exit statuses is the table of the program', () => {
 });
 
 test('what the documents link to is there', async () => {
-  for (const document of ['README.md', 'CONTRIBUTING.md', 'docs/design.md', 'docs/security.md']) {
+  const documents = ['design', 'security', 'certificates', 'reliability'].map((name) => `docs/${name}.md`);
+  for (const document of ['README.md', 'CONTRIBUTING.md', ...documents]) {
     const text = await readFile(join(top, document), 'utf8');
     for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)\)/g))
       if (!/^https?:/.test(target)) await access(join(top, document, '..', target));
