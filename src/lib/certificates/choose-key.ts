@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts';
 import { KEY_KINDS, type KeyKind, keyFingerprint, kindOfKey, newPrivateKey } from '../tls/new-key.ts';
 import { type PairFiles, readKey } from '../tls/pair.ts';
 import { type Pending, pendingFiles, readPending } from './pending.ts';
+import { isSpent, refuseInUse } from './spent.ts';
 
 /** Where the certificates of a server lie: the directory for those that are made, and the pair in use. */
 export interface CertificatePlace {
@@ -26,6 +27,8 @@ export interface ChosenKey {
   origin: 'new' | 'pending' | 'in-use';
   /** Where it lies, or will lie once it is kept. */
   path: string;
+  /** Whether what waits is removed: somebody wants that, or it is in use already. */
+  clear: boolean;
 }
 
 /** What is said of a key: nothing of it is secret. */
@@ -38,13 +41,14 @@ export interface KeyAccount {
 }
 
 /** Describes a key. */
-export function accountOf({ key, origin, path }: ChosenKey): KeyAccount {
+export function accountOf({ key, origin, path }: Omit<ChosenKey, 'clear'>): KeyAccount {
   return { kind: kindOfKey(key), fingerprint: keyFingerprint(key), origin, path };
 }
 
 const DISCARD = '--discard-pending removes it; what an authority makes of its request is of no use then';
 
-function openPending(path: string, { key }: Pending): KeyObject | undefined {
+/** Opens the key that waits, if there is one. */
+export function openPending(path: string, { key }: Pending): KeyObject | undefined {
   if (key === undefined) return undefined;
   if (key.fault !== undefined) throw failure('conflict', key.fault.message, DISCARD);
   try {
@@ -57,7 +61,7 @@ function openPending(path: string, { key }: Pending): KeyObject | undefined {
 /** A key below this is refused by every authority, and by `cert check`; bits. */
 const SHORTEST = 2048;
 
-async function keyInUse(inUse: PairFiles): Promise<ChosenKey> {
+async function keyInUse(inUse: PairFiles): Promise<Omit<ChosenKey, 'clear'>> {
   const key = await readKey(inUse);
   const bits = key.asymmetricKeyDetails?.modulusLength ?? SHORTEST;
   if (bits < SHORTEST)
@@ -83,19 +87,22 @@ export async function chooseKey(
   { sslDirectory, inUse }: CertificatePlace,
   { kind, reuse, discard }: KeyWish,
 ): Promise<ChosenKey> {
-  if (reuse) return keyInUse(inUse);
+  await refuseInUse(sslDirectory, inUse);
   const { key: path } = pendingFiles(sslDirectory);
-  const pending = discard ? {} : await readPending(sslDirectory);
+  const pending = discard || reuse ? {} : await readPending(sslDirectory);
   refuseOrphan(pending);
   const waiting = openPending(path, pending);
-  if (waiting === undefined) {
+  const spent = waiting !== undefined && (await isSpent(waiting, inUse));
+  const clear = discard || spent;
+  if (reuse) return { ...(await keyInUse(inUse)), clear };
+  if (waiting === undefined || spent) {
     const key = createPrivateKey(await newPrivateKey(kind ?? KEY_KINDS[0]));
-    return { key, origin: 'new', path };
+    return { key, origin: 'new', path, clear };
   }
   const is = kindOfKey(waiting);
   if (kind !== undefined && kind !== is)
     throw failure('conflict', `a key of another kind waits already: ${path} (${is})`, DISCARD);
-  return { key: waiting, origin: 'pending', path };
+  return { key: waiting, origin: 'pending', path, clear };
 }
 
 /** The public half of the key that is given up, if there is one, for those who still wait for its certificate. */

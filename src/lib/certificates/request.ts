@@ -42,10 +42,9 @@ export function namesOf({ host, names }: Pick<Wanted, 'host' | 'names'>): string
 /** Gives up what waits where that is wanted, and keeps a key that was just made. */
 export async function settleKey(
   { sslDirectory }: CertificatePlace,
-  { wish }: Wanted,
-  { key, origin }: ChosenKey,
+  { key, origin, clear }: ChosenKey,
 ): Promise<void> {
-  if (wish.discard) await discardPending(sslDirectory);
+  if (clear) await discardPending(sslDirectory);
   reached('cert-discarded');
   if (origin === 'new')
     await keepPending(sslDirectory, 'key', key.export({ type: 'pkcs8', format: 'pem' }) as string);
@@ -65,7 +64,7 @@ export async function requestCertificate(
   const discarded = await givenUp(place, wanted.wish);
   const { kind, fingerprint, origin } = key;
   await record({ names: names.join(' '), key: kind, fingerprint, origin, ...discarded });
-  await settleKey(place, wanted, chosen);
+  await settleKey(place, chosen);
   const path = await keepPending(place.sslDirectory, 'request', request);
   reached('cert-request-kept');
   return { request, path, names, key, ...discarded };

@@ -2,9 +2,17 @@ import { X509Certificate } from 'node:crypto';
 import { failure } from '../core/errors.ts';
 import { reached } from '../core/steps.ts';
 import { selfSign } from '../tls/self-signed.ts';
-import { accountOf, type CertificatePlace, chooseKey, givenUp, type KeyAccount } from './choose-key.ts';
-import { keepPending, readPending } from './pending.ts';
+import {
+  accountOf,
+  type CertificatePlace,
+  chooseKey,
+  givenUp,
+  type KeyAccount,
+  openPending,
+} from './choose-key.ts';
+import { keepPending, pendingFiles, readPending } from './pending.ts';
 import { namesOf, type RecordIntent, settleKey, type Wanted } from './request.ts';
+import { isSpent } from './spent.ts';
 
 /** A self-signed certificate that waits to be put to use. */
 export interface SelfSigned {
@@ -21,9 +29,11 @@ export interface SelfSigned {
 }
 
 /** A certificate for the key in use would lie beside another key, and nobody could tell which one it is for. */
-async function refuseOtherKey(sslDirectory: string): Promise<void> {
-  const { key } = await readPending(sslDirectory);
-  if (key === undefined) return;
+async function refuseOtherKey({ sslDirectory, inUse }: CertificatePlace): Promise<void> {
+  const pending = await readPending(sslDirectory);
+  const { key } = pending;
+  const waiting = openPending(pendingFiles(sslDirectory).key, pending);
+  if (key === undefined || waiting === undefined || (await isSpent(waiting, inUse))) return;
   throw failure(
     'conflict',
     `${key.path} waits already: a key that is not the one in use`,
@@ -39,8 +49,8 @@ export async function selfSignCertificate(
 ): Promise<SelfSigned> {
   const { sslDirectory } = place;
   const { reuse, discard } = wanted.wish;
-  if (reuse && !discard) await refuseOtherKey(sslDirectory);
   const chosen = await chooseKey(place, wanted.wish);
+  if (reuse && !discard) await refuseOtherKey(place);
   const { host, names: others } = wanted;
   const certificate = await selfSign({ host, names: others, days, key: chosen.key });
   const { fingerprint256: fingerprint, validTo } = new X509Certificate(certificate);
@@ -49,7 +59,7 @@ export async function selfSignCertificate(
   const discarded = await givenUp(place, wanted.wish);
   const { kind, origin } = key;
   await record({ names: names.join(' '), key: kind, fingerprint, origin, validTo, ...discarded });
-  await settleKey(place, wanted, chosen);
+  await settleKey(place, chosen);
   const path = await keepPending(sslDirectory, 'certificate', certificate);
   reached('cert-certificate-kept');
   return { certificate, path, names, fingerprint, validTo, key, ...discarded };
