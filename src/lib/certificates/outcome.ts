@@ -8,6 +8,7 @@ import { reached } from '../core/steps.ts';
 import { type AuditEvent, recordChange } from '../core/trail.ts';
 import { type Journal, removeJournal, type Told } from './journal.ts';
 import { prune } from './kept.ts';
+import { discardPending } from './pending.ts';
 import { takeOver } from './running.ts';
 import { changesFor, isSame, liesIn, readPairSettings } from './settings.ts';
 import type { Outcome, Site } from './site.ts';
@@ -47,7 +48,8 @@ export async function tidy(site: Site, journal: Journal, probed: number): Promis
   const { event, told, to, kept, consumed } = journal;
   const warnings: string[] = [];
   try {
-    if (consumed !== null) await removeTree(join(site.store, consumed));
+    if (consumed === 'pending') await discardPending(site.store);
+    else if (consumed !== null) await removeTree(join(site.store, consumed));
     await prune(site.store, to);
     reached('cert-tidied');
     await removeJournal(site.store);

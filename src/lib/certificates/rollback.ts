@@ -21,7 +21,8 @@ async function newestKept(store: string): Promise<Kept> {
 }
 
 /** What the exchange is told to do: the files that were in use then, where they still hold that pair, else the copies. */
-async function wantedOfKept({ store }: Site, protocol: Protocol, kept: Kept): Promise<Wanted> {
+export async function rollbackWanted({ store }: Site, protocol: Protocol): Promise<Wanted> {
+  const kept = await newestKept(store);
   const isThere = await isStillThere(kept);
   const { SSL_PRIVATE_KEY_PASSWORD_SCRIPT: script, SSL_CERTIFICATE: path } = kept.settings;
   const [own] = (await readPair(kept.copies)).chain;
@@ -44,7 +45,6 @@ export async function rollback(site: Site, protocol: Protocol): Promise<Outcome>
   return withLock(site.confdir, 'certificate', async () => {
     const settled = await settle(site);
     if (settled?.event === 'certificate.rollback') return settled;
-    const kept = await newestKept(site.store);
-    return exchange(site, await wantedOfKept(site, protocol, kept));
+    return exchange(site, await rollbackWanted(site, protocol));
   });
 }

@@ -10,7 +10,7 @@ import type { Outcome, Site } from './site.ts';
 export type Cut = { journal: Journal; how: 'finish' | 'drop' } | undefined;
 
 /** Looks whether an earlier run was cut off: where the settings name the new pair it is finished, else nothing of it is left. */
-async function findCut({ store, settings }: Pick<Site, 'store' | 'settings'>): Promise<Cut> {
+export async function findCut({ store, settings }: Pick<Site, 'store' | 'settings'>): Promise<Cut> {
   if (!(await exists(store))) return undefined;
   const journal = await readJournal(store);
   if (journal === undefined) return undefined;

@@ -89,6 +89,8 @@ function settingsInPlace(wish: Wish, { key: opened }: Candidate, current: PairFi
     throw failure('untrusted', message, 'leave out --in-place: it is converted then');
   }
   const { path, data } = given.certificate;
+  if (wish.consumes(opened) !== null)
+    throw failure('usage', 'a key that waits is copied when it comes into use', 'leave out --in-place');
   const hasKey = (materialOf(data)?.keys.length ?? 0) > 0;
   return {
     SSL_CERTIFICATE: path,

@@ -1,4 +1,5 @@
 import { showTrail } from '../audit/show.ts';
+import type { DryRun } from '../certificates/dry-run.ts';
 import type { Outcome, Site } from '../certificates/site.ts';
 import { confdirFiles } from '../core/config.ts';
 import { auditDirectory, type Settings } from '../core/configuration.ts';
@@ -31,7 +32,7 @@ function probedLine({ isChanged, probed }: Outcome): string {
 }
 
 /** Prints what is in use now, and how to go back. */
-export async function printOutcome(outcome: Outcome, terminal: Terminal): Promise<void> {
+async function printOutcome(outcome: Outcome, terminal: Terminal): Promise<void> {
   const { subject, validTo, warnings, kept } = outcome;
   for (const warning of warnings) terminal.warn(warning);
   const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY);
@@ -41,4 +42,12 @@ export async function printOutcome(outcome: Outcome, terminal: Terminal): Promis
     ...(kept === null ? [] : ['ktadmin cert rollback goes back to the one before']),
   ];
   await terminal.write(`${lines.join('\n')}\n`);
+}
+
+/** Prints what was done, or the steps of a dry run. */
+export async function printExchange(result: Outcome | DryRun, terminal: Terminal): Promise<void> {
+  if (!('steps' in result)) return printOutcome(result, terminal);
+  for (const warning of result.warnings) terminal.warn(warning);
+  const lines = result.steps.map((step, place) => `${place + 1}. ${step}`);
+  await terminal.write(`${lines.join('\n')}\nnothing was changed\n`);
 }

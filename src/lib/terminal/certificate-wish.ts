@@ -1,24 +1,43 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { GivenFile } from '../certificates/given.ts';
+import { type Pending, pendingFiles, readPending } from '../certificates/pending.ts';
+import type { Outcome } from '../certificates/site.ts';
 import type { Wish } from '../certificates/wish.ts';
+import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
 import { shellWord } from '../core/quote.ts';
 import type { PasswordSource } from '../tls/material.ts';
+import type { AlternativeName } from '../tls/names.ts';
+import { newPrivateKey } from '../tls/new-key.ts';
 import { readKey } from '../tls/pair.ts';
 import { passwordOf } from '../tls/password.ts';
+import { makeSelfSigned } from '../tls/self-signed.ts';
 import { askSecret } from './prompts.ts';
 import type { Terminal } from './terminal.ts';
 
+/** How long a self-signed certificate is valid; days. */
+const YEAR = 365;
+
 /** How the password of a key is to be had. */
-export interface PasswordValues {
+interface PasswordValues {
   passwordScript: string | undefined;
   passwordFile: string | undefined;
 }
 
+/** What is to be put to use, and how, as it was typed. */
+interface RotateValues extends PasswordValues {
+  inPlace: boolean;
+  pending: boolean;
+  selfSign: boolean;
+  days: number | undefined;
+  san: AlternativeName[];
+}
+
 /** The files of a certificate that is to be put to use, as its caller read them. */
-export interface GivenFiles {
+interface GivenFiles {
   cert: GivenFile | undefined;
   key: GivenFile | undefined;
   ca: GivenFile | undefined;
@@ -29,8 +48,6 @@ async function scriptOf(
   { passwordScript, passwordFile }: PasswordValues,
   { account }: Settings,
 ): Promise<string | undefined> {
-  if (passwordScript !== undefined && passwordFile !== undefined)
-    throw failure('usage', '--password-script and --password-file exclude each other');
   if (passwordFile === undefined) return passwordScript;
   await access(passwordFile, constants.R_OK).catch(() => {
     const hint = `the server reads it whenever it starts: chown ${account.name} ${shellWord(passwordFile)}`;
@@ -54,23 +71,75 @@ function prompt(terminal: Terminal): PasswordSource | undefined {
   });
 }
 
+/** Where the certificate comes from: files that were named, what waits, or this program itself. */
+async function sourceOf(
+  { cert, key, ca: authorities }: GivenFiles,
+  values: RotateValues,
+  pending: Pending,
+  { configuration, confdir }: Settings,
+): Promise<Pick<Wish, 'given' | 'origin'>> {
+  if (cert !== undefined) return { given: { certificate: cert, key, authorities }, origin: 'files' };
+  if (values.selfSign) {
+    const privateKey = await newPrivateKey('rsa2048');
+    const [host, names, days] = [configuration.EXTERNAL_ADDRESS, values.san, values.days ?? YEAR];
+    const { certificate } = await makeSelfSigned({ host, names, days, privateKey });
+    const data = Buffer.from(certificate + privateKey).toString('base64');
+    const made = { path: 'the self-signed certificate', data, fault: undefined, uid: 0, mode: 0o600 };
+    return { given: { certificate: made }, origin: 'self-signed' };
+  }
+  const { certificate, key: own } = pending;
+  if (certificate !== undefined) return { given: { certificate, key: own, authorities }, origin: 'pending' };
+  const place = pendingFiles(confdirFiles(confdir).ssl).directory;
+  const hint =
+    'ktadmin cert self-sign makes one; for the certificate that answers a request, add --cert FILE';
+  throw failure('notFound', `no certificate waits in ${place}`, hint);
+}
+
+function openKey(file: GivenFile | undefined): KeyObject | undefined {
+  try {
+    return file?.data === undefined ? undefined : createPrivateKey(Buffer.from(file.data, 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Refuses options that exclude each other, before anything is read. */
+export function refuseContrary(values: RotateValues & { cert?: unknown; key?: unknown }): void {
+  const { cert, key, pending, selfSign, inPlace } = values;
+  const refuse = (what: string, hint?: string) => {
+    throw failure('usage', what, hint);
+  };
+  if (values.passwordScript !== undefined && values.passwordFile !== undefined)
+    refuse('--password-script and --password-file exclude each other');
+  if (cert === undefined && !pending && !selfSign)
+    refuse('no certificate is named', 'add --cert FILE, --pending or --self-sign');
+  if (selfSign && (cert !== undefined || key !== undefined || pending))
+    refuse('--self-sign makes certificate and key itself', 'leave out --cert, --key and --pending');
+  if (pending && key !== undefined) refuse('--pending is the key that waits', 'leave out --key or --pending');
+  if (inPlace && cert === undefined) refuse('--in-place is for files that are named', 'add --cert FILE');
+  if (!selfSign && (values.days !== undefined || values.san.length > 0))
+    refuse('--days and --san are for --self-sign');
+}
+
 /** What the values of `cert rotate` ask for. A key in use that goes on being used keeps its password. */
-export async function wishOf(
-  given: GivenFiles & { cert: GivenFile },
-  values: PasswordValues & { inPlace: boolean },
+async function wishOf(
+  given: GivenFiles,
+  values: RotateValues,
   settings: Settings,
   terminal: Terminal,
 ): Promise<Wish> {
-  const { configuration } = settings;
-  const { cert: certificate, key, ca: authorities } = given;
+  const { configuration, confdir } = settings;
   const script = await scriptOf(values, settings);
-  const inUse = key === undefined ? await readKey(configuration).catch(() => undefined) : undefined;
+  const waiting = await readPending(confdirFiles(confdir).ssl);
+  const source = await sourceOf(given, values, waiting, settings);
+  const pendingKey = openKey(waiting.key);
+  const inUse =
+    source.given.key === undefined ? await readKey(configuration).catch(() => undefined) : undefined;
   const scripted = script === undefined ? undefined : once(() => passwordOf(script));
   return {
-    ...{ given: { certificate, key, authorities }, protocol: configuration, origin: 'files' },
-    place: values.inPlace ? 'in-place' : 'copied',
+    ...{ ...source, protocol: configuration, place: values.inPlace ? 'in-place' : 'copied' },
     password: scripted ?? (values.inPlace ? undefined : prompt(terminal)),
-    spareKeys: inUse === undefined ? [] : [inUse],
+    spareKeys: [pendingKey, inUse].filter((one) => one !== undefined),
     lockFor(opened) {
       const own = inUse?.equals(opened) === true ? configuration.SSL_PRIVATE_KEY_PASSWORD_SCRIPT : undefined;
       const command = script ?? own;
@@ -78,6 +147,19 @@ export async function wishOf(
         ? undefined
         : { script: command, password: scripted ?? (() => passwordOf(command)) };
     },
-    consumes: () => null,
+    consumes: (opened) =>
+      source.origin === 'pending' || pendingKey?.equals(opened) === true ? 'pending' : null,
+  };
+}
+
+/** Makes the wish of `cert rotate`; none where a run that was cut off, and is finished by now, was the same. */
+export function wishMaker(given: GivenFiles, values: RotateValues, settings: Settings, terminal: Terminal) {
+  const make = () => wishOf(given, values, settings, terminal);
+  const origin = values.selfSign ? 'self-signed' : 'pending';
+  const isDone = (settled: Outcome | undefined) =>
+    given.cert === undefined && settled?.event === 'certificate.rotate' && settled.origin === origin;
+  return {
+    make,
+    after: async (settled: Outcome | undefined) => (isDone(settled) ? undefined : make()),
   };
 }
