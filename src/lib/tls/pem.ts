@@ -25,12 +25,15 @@ function contentOf(lines: string[], isEnded: boolean): Buffer | undefined {
 
 /** The framed parts of a text; what stands before, between and behind them is passed over. */
 export function blocksOf(text: string): Block[] {
+  let line = 1;
+  let counted = 0;
   return [...text.matchAll(FRAME)].map(({ 1: label = '', 2: body = '', 3: end, index }) => {
     const lines = body.split(LINE_END);
     // A header can go on in lines that begin with a space; behind the last one is an empty line.
-    const last = lines.findLastIndex((line) => line.includes(':'));
-    const headers = lines.slice(0, last + 1).filter((line) => line !== '');
-    const line = text.slice(0, index).split(LINE_END).length;
+    const last = lines.findLastIndex((one) => one.includes(':'));
+    const headers = lines.slice(0, last + 1).filter((one) => one !== '');
+    line += text.slice(counted, index).split(LINE_END).length - 1;
+    counted = index;
     return { label, headers, bytes: contentOf(lines.slice(last + 1), end !== undefined), line };
   });
 }

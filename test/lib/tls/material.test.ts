@@ -140,3 +140,8 @@ test('stores are recognized, and not opened yet', async () => {
   expect(told(Buffer.from('feedfeed0000000200', 'hex'))).toBe('JKS, store');
   expect(told(Buffer.from('cececece0000000200', 'hex'))).toBe('JKS, store');
 });
+
+test('defect: a file full of beginnings took minutes', () => {
+  const found = recognize(Buffer.from('-----BEGIN CERTIFICATE-----\n'.repeat(30_000)));
+  expect(found?.damaged.at(-1)).toBe('the certificate in line 30000');
+});
