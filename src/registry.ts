@@ -5,6 +5,11 @@ type Loader = () => Promise<{ default: Command }>;
 /** Every command by the words typed, what it does in a line, and where it is. A command's module loads only when it runs. */
 const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['init', 'make a server, or what is missing of one', () => import('./commands/init.ts')],
+  [
+    'doctor',
+    'whether everything is well, for people and for monitoring',
+    () => import('./commands/doctor.ts'),
+  ],
   ['db', 'the private PostgreSQL cluster'],
   ['db start', 'start it and wait until it answers', () => import('./commands/db/start.ts')],
   ['db stop', 'stop it', () => import('./commands/db/stop.ts')],

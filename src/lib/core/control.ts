@@ -102,16 +102,20 @@ async function reach(path: string): Promise<Socket | undefined> {
   });
 }
 
-/** Asks the server that runs with a configuration; undefined where none does. What it refuses is thrown as it said it. */
+/**
+ * Asks the server that runs with a configuration; undefined where none does. What it refuses is thrown as it said it, and
+ * one that does not answer within the limit (milliseconds) is unreachable.
+ */
 export async function askServer<Verb extends keyof ControlVerbs>(
   confdir: string,
   verb: Verb,
+  limit = LIMIT,
 ): Promise<{ value: Awaited<ReturnType<ControlVerbs[Verb]>> } | undefined> {
   const { directory, path } = await openPlace(confdir);
   try {
     const socket = await reach(path);
     if (socket === undefined) return undefined;
-    socket.setTimeout(LIMIT, () =>
+    socket.setTimeout(limit, () =>
       socket.destroy(failure('unreachable', 'the server did not answer in time')),
     );
     socket.write(`${verb}\n`);

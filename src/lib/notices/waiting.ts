@@ -1,6 +1,5 @@
 import type { Database } from '../database/connection.ts';
 import { JOB_SCHEMA } from '../database/jobs.ts';
-import type { DatabasePool } from '../database/pool.ts';
 import { MAIL_TASK } from '../mail/queue.ts';
 
 /** A mail that has not been sent. Times are ISO 8601. */
@@ -57,8 +56,11 @@ export async function retryGivenUp(database: Database): Promise<number> {
 }
 
 /** Counts the mails that are still to be sent, or those that were given up. */
-export async function countMails(pool: DatabasePool, which: 'waiting' | 'given-up'): Promise<number> {
-  const { rows } = await pool.query<{ count: string }>(
+export async function countMails(
+  database: Pick<Database, 'query'>,
+  which: 'waiting' | 'given-up',
+): Promise<number> {
+  const { rows } = await database.query<{ count: string }>(
     `select count(*) ${OURS} and (attempts >= max_attempts and locked_at is null) = $2`,
     [MAIL_TASK, which === 'given-up'],
   );

@@ -53,19 +53,27 @@ function describeUnknown(key: string): string {
   return `${key} is not a setting that this version knows${question}`;
 }
 
-/** Looks at a server's configuration and at everything it names, and returns all that is wrong. Changes nothing. */
-export async function checkServer(confdir: string): Promise<CheckResult> {
+/** Looks at a server's configuration and at what it names, but for certificate and key, which `also` may look at. */
+export async function checkSettings(
+  confdir: string,
+  also: (configuration: Configuration) => Promise<CheckResult> = async () => ({ faults: [], warnings: [] }),
+): Promise<CheckResult> {
   const raw = await readRawConfiguration(confdir);
   const warnings = unknownKeys(raw).map(describeUnknown);
   const faults = configurationFaults(raw);
   if (faults.length > 0) return { faults, warnings };
   const configuration = parseConfiguration(confdirFiles(confdir).configuration, raw);
-  const tls = await checkTls(configuration);
+  const more = await also(configuration);
   const found = [
     ...(await checkModes(confdir, configuration)),
-    ...tls.faults,
+    ...more.faults,
     ...(await checkCluster(configuration)),
     ...(await checkKey(confdir, configuration)),
   ];
-  return { faults: found, warnings: [...warnings, ...tls.warnings] };
+  return { faults: found, warnings: [...warnings, ...more.warnings] };
+}
+
+/** Looks at a server's configuration and at everything it names, and returns all that is wrong. Changes nothing. */
+export async function checkServer(confdir: string): Promise<CheckResult> {
+  return checkSettings(confdir, checkTls);
 }

@@ -1,0 +1,83 @@
+import type { X509Certificate } from 'node:crypto';
+import { request } from 'node:https';
+import type { ServerState } from '../core/control.ts';
+import { failure, KeyTrusteeError } from '../core/errors.ts';
+import { endpointOf, probe } from '../tls/probe.ts';
+import { critical, type Finding, fine, LOOK_LIMIT, warning } from './diagnosis.ts';
+
+const START = 'systemctl start keytrusteed';
+const LOG = 'journalctl -u keytrusteed';
+
+/** No answer about readiness is longer; characters. */
+const LONGEST = 4096;
+
+/** Asks a server on this machine by HTTPS whether it is ready; whose certificate it shows is another question. */
+async function askReadiness(address: string): Promise<{ status: number | undefined; body: string }> {
+  const { host, port } = endpointOf(address);
+  return new Promise((resolve, reject) => {
+    const asked = request({
+      ...{ host, port, path: '/v1/health/ready', agent: false, rejectUnauthorized: false },
+      signal: AbortSignal.timeout(LOOK_LIMIT - 500),
+    });
+    asked.on('error', reject).on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('error', reject);
+      response.on('data', (piece: string) => {
+        if (body.length < LONGEST) body += piece;
+      });
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+    });
+    asked.end();
+  });
+}
+
+/** What of a server is not ready, as it says itself; it is refused like any other request where there are too many. */
+function notReady(body: string): string {
+  const { checks } = JSON.parse(body) as { checks?: Record<string, string> };
+  if (checks === undefined) return 'is too busy to answer';
+  const failed = Object.keys(checks).filter((name) => checks[name] !== 'ok');
+  return `is not ready: ${failed.join(', ')}`;
+}
+
+async function judgeAnswer({ addresses: [address = ''], pid }: ServerState): Promise<Finding> {
+  let answer: Awaited<ReturnType<typeof askReadiness>>;
+  try {
+    answer = await askReadiness(address);
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    const reason = code === 'ABORT_ERR' ? 'in time' : `(${String(code)})`;
+    return critical(`does not answer ${reason} at ${address}`, LOG);
+  }
+  const { status, body } = answer;
+  if (status === 200) return fine(`ready at ${address}, pid ${pid}`);
+  if (status !== 503) return critical(`answers with status ${String(status)} at ${address}`, LOG);
+  return critical(notReady(body), LOG);
+}
+
+/** Judges the server that runs, if one does: whether it answers, also by HTTPS, and can serve. */
+export async function checkServing(ask: () => Promise<ServerState | undefined>): Promise<Finding> {
+  try {
+    const state = await ask();
+    return state === undefined ? critical('does not run', START) : await judgeAnswer(state);
+  } catch (error) {
+    if (!(error instanceof KeyTrusteeError)) throw error;
+    return critical(error.message, LOG);
+  }
+}
+
+/** Judges whether the server that runs presents what the settings name. */
+export async function checkPresented(
+  state: ServerState | undefined,
+  host: string,
+  chain: X509Certificate[],
+): Promise<Finding> {
+  if (state === undefined) throw failure('state', 'nothing is presented: the server does not run', START);
+  const wanted = chain.map(({ fingerprint256 }) => fingerprint256).join();
+  for (const address of state.addresses) {
+    const presented = await probe(endpointOf(address, host), LOOK_LIMIT - 500);
+    if (presented.chain.map(({ fingerprint256 }) => fingerprint256).join() === wanted) continue;
+    const which = presented.chain[0]?.fingerprint256 === chain[0]?.fingerprint256 ? 'chain' : 'certificate';
+    return warning(`another ${which} than keytrustee.conf names`, 'systemctl reload keytrusteed');
+  }
+  return fine('what keytrustee.conf names');
+}

@@ -1,0 +1,83 @@
+import { auditDirectory, type Settings } from '../core/configuration.ts';
+import { askServer, type ServerState } from '../core/control.ts';
+import { clusterAt } from '../database/cluster.ts';
+import { judgeCertificate } from '../health/certificate.ts';
+import {
+  type Check,
+  critical,
+  type Diagnosis,
+  type Finding,
+  fine,
+  LOOK_LIMIT,
+  STATES,
+  warning,
+} from '../health/diagnosis.ts';
+import { checkPresented, checkServing } from '../health/serving.ts';
+import { checkCluster, checkDirectory, judgeMails } from '../health/storage.ts';
+import { countMails } from '../notices/waiting.ts';
+import { checkSettings } from '../setup/check.ts';
+import { checkTls } from '../setup/check-tls.ts';
+import { readChain } from '../tls/pair.ts';
+import { withServerDatabase } from './database.ts';
+
+async function checkConfiguration(confdir: string): Promise<Finding> {
+  const { faults, warnings } = await checkSettings(confdir);
+  if (faults.length > 0) return critical(faults.join('; '), 'ktadmin config check');
+  return warnings.length === 0 ? fine('no faults') : warning(warnings.join('; '), 'ktadmin config check');
+}
+
+/** The server is asked once, and not waited for longer than a look takes. */
+function serverState(confdir: string): () => Promise<ServerState | undefined> {
+  const asked = askServer(confdir, 'state', LOOK_LIMIT - 500);
+  // Where this fails, every look that needs it says so.
+  asked.catch(() => undefined);
+  return async () => (await asked)?.value;
+}
+
+/** Everything that is looked at; of settings that cannot be read, how they are broken. */
+export function checksOf(confdir: string, settings: Settings | undefined): Check[] {
+  const configuration = { name: 'configuration', look: () => checkConfiguration(confdir) };
+  if (settings === undefined) return [configuration];
+  const { PG_ROOTDIR, DB_PORT, EXTERNAL_ADDRESS } = settings.configuration;
+  const chain = () => readChain(settings.configuration);
+  const state = serverState(confdir);
+  const mails = () => withServerDatabase(settings, (database) => countMails(database, 'given-up'));
+  return [
+    configuration,
+    {
+      name: 'certificate',
+      look: async () => {
+        const found = await checkTls(settings.configuration);
+        return judgeCertificate(await chain().catch(() => []), found);
+      },
+    },
+    {
+      name: 'presented',
+      look: async () => checkPresented(await state(), EXTERNAL_ADDRESS, await chain()),
+    },
+    { name: 'server', look: () => checkServing(state) },
+    { name: 'database', look: () => checkCluster(clusterAt(PG_ROOTDIR, DB_PORT)) },
+    { name: 'mail', look: async () => judgeMails(await mails()) },
+    { name: 'audit', look: () => checkDirectory(auditDirectory(confdir, settings.configuration)) },
+    { name: 'storage', look: () => checkDirectory(PG_ROOTDIR) },
+  ];
+}
+
+/** What stands behind a bar is numbers for a monitoring plugin's reader, and it reads the first line. */
+const plain = (text: string) => text.replaceAll('|', '/').replace(/\s+/g, ' ');
+
+/** A line for monitoring, then one for each check with what to do next. */
+export function diagnosisLines({ state, checks }: Diagnosis): string {
+  const bad = checks.filter((check) => check.state !== 'OK');
+  const first = bad.find((check) => check.state === state);
+  const what = first === undefined ? 'all is well' : `${first.name}: ${first.message}`;
+  const count = `${checks.length} check${checks.length === 1 ? '' : 's'}, ${bad.length} not OK`;
+  const widths = [STATES, checks.map(({ name }) => name)].map((words) =>
+    Math.max(...words.map(({ length }) => length)),
+  );
+  const lines = checks.map(({ name, state: each, message, hint }) => {
+    const next = hint === null ? '' : `; next: ${hint}`;
+    return `${each.padEnd(widths[0] ?? 0)}  ${name.padEnd(widths[1] ?? 0)}  ${plain(message)}${next}\n`;
+  });
+  return `KEYTRUSTEE ${state} - ${plain(what)}; ${count}\n${lines.join('')}`;
+}

@@ -1,0 +1,72 @@
+/** What is said of a certificate before and after it expires; the days pass by libfaketime. */
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { daysBefore, hasFaketime } from '../../support/clock.ts';
+import { refusal, said } from '../../support/refusal.ts';
+import { run, sharedServer } from '../../support/sandbox.ts';
+import { configure, sharedServing } from '../../support/serving.ts';
+
+const EXTENSIONS = ['subjectAltName=DNS:kts01.example.com', 'basicConstraints=critical,CA:FALSE'].flatMap(
+  (each) => ['-addext', each],
+);
+const server = sharedServer();
+let certificate: X509Certificate;
+sharedServing(server, async () => {
+  const [own, key] = [join(server.confdir, '.ssl/own.pem'), join(server.confdir, '.ssl/own.key')];
+  const subject = ['-subj', '/CN=kts01.example.com', ...EXTENSIONS];
+  const files = ['-newkey', 'rsa:2048', '-nodes', '-days', '60', '-keyout', key, '-out', own];
+  const made = await run('openssl', ['req', '-x509', ...subject, ...files]);
+  expect(made).toMatchObject({ status: 0 });
+  await run('chown', ['--reference', server.confdir, own, key]);
+  await configure(server, { SSL_CERTIFICATE: own, SSL_PRIVATE_KEY: key, METRICS_PORT: 0 });
+  certificate = new X509Certificate(await readFile(own));
+});
+
+let end = '';
+beforeAll(() => {
+  end = `${new Date(certificate.validTo).toISOString().slice(0, 19)}Z`;
+});
+
+const at = (days: number, ...words: string[]) =>
+  server.ktadmin(words, { env: daysBefore(certificate, days) });
+
+describe.skipIf(!hasFaketime)('needs faketime', () => {
+  test.each([
+    [31, 0, 'OK', 'expires in 31 days'],
+    [29, 1, 'WARNING', 'expires in 29 days'],
+    [7, 1, 'WARNING', 'expires in 7 days'],
+    [6, 2, 'CRITICAL', 'expires in 6 days'],
+    [1, 2, 'CRITICAL', 'expires in 1 day'],
+    [-1, 2, 'CRITICAL', 'expired 1 day ago'],
+  ])('doctor %i days before: exit status %i', async (days, status, state, words) => {
+    const told = said(await at(days, 'doctor'));
+    const message = `${words}, on ${end}`;
+    const [first, , second] = told.stdout.split('\n');
+    expect({ status: told.status, stderr: told.stderr }).toEqual({ status, stderr: '' });
+    const all = state === 'OK' ? 'all is well; 8 checks, 0' : `certificate: ${message}; 8 checks, 1`;
+    const next = state === 'OK' ? '' : '; next: ktadmin cert rotate --self-sign';
+    expect([first, second]).toEqual([
+      `KEYTRUSTEE ${state} - ${all} not OK`,
+      `${state.padEnd(8)}  certificate    ${message}${next}`,
+    ]);
+  });
+
+  test.each([
+    [31, undefined],
+    [29, 'in 29 days'],
+    [1, 'in 1 day'],
+  ])('cert check %i days before: no fault, and from 30 days on a warning', async (days, words) => {
+    const expires = `ktadmin: warning: the certificate expires on ${certificate.validTo}, ${words}\n`;
+    const stderr = `${words === undefined ? '' : expires}no faults\n`;
+    expect(said(await at(days, 'cert', 'check'))).toEqual({ status: 0, stdout: '', stderr });
+  });
+
+  test('cert check a day after: a fault, and exit status 8', async () => {
+    const renew =
+      'ask for a new one, ktadmin cert request writes the request, and put it to use by ktadmin cert rotate';
+    const faults = `the certificate cannot be used:\n  the certificate expired on ${certificate.validTo}\n    ${renew}`;
+    expect(said(await at(-1, 'cert', 'check'))).toEqual(refusal(8, faults));
+  });
+});
