@@ -1,5 +1,5 @@
 /** `ktadmin cert check`: what is in use, what is handed over, where it lies, and its password. */
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { AUTHORITY, issue, openssl, SERVER } from '../../support/openssl.ts';
@@ -155,6 +155,24 @@ test.skipIf(!isRoot)('files that are to stay must be reachable for the service a
       `${key} cannot be read by ${me}`,
       `chown ${me}: ${key}, or let ktadmin cert rotate copy it (without --in-place)`,
     ]),
+  );
+});
+
+test.skipIf(!isRoot)('a key of another account, and a directory of another account, are named', async () => {
+  const place = join(server.directory, 'theirs');
+  await asAccount('mkdir', ['-m', '755', place]);
+  const key = join(place, 'own.key');
+  for (const name of ['own.pem', 'root.pem', 'own.key']) await copyFile(at(name), join(place, name));
+  await chown(key, 4711, 4711);
+  await chmod(key, 0o604);
+  await chmod(place, 0o777);
+  const there = ['--cert', join(place, 'own.pem'), '--key', key, '--ca', join(place, 'root.pem')];
+  expect(await check(...there, '--in-place')).toEqual(
+    faults(
+      [`${place} can be written to by other accounts, who can exchange what is in it`, `chmod go-w ${place}`],
+      [`${key} is open to other accounts`, `chmod 600 ${key}`],
+      [`${key} belongs to user id 4711, not to ${me}`, `chown ${me}: ${key}`],
+    ),
   );
 });
 
