@@ -58,15 +58,16 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
     [29, 'in 29 days'],
     [1, 'in 1 day'],
   ])('cert check %i days before: no fault, and from 30 days on a warning', async (days, words) => {
-    const expires = `ktadmin: warning: the certificate expires on ${certificate.validTo}, ${words}\n`;
-    const stderr = `${words === undefined ? '' : expires}no faults\n`;
-    expect(said(await at(days, 'cert', 'check'))).toEqual({ status: 0, stdout: '', stderr });
+    const { status, stderr } = said(await at(days, 'cert', 'check'));
+    const expires = `SSL_CERTIFICATE expires on ${certificate.validTo}`;
+    expect([status, stderr.includes(expires)]).toEqual([0, words !== undefined]);
+    expect(stderr).toContain(words === undefined ? 'no faults' : `${expires}, ${words}\n`);
   });
 
   test('cert check a day after: a fault, and exit status 8', async () => {
     const renew =
       'ask for a new one, ktadmin cert request writes the request, and put it to use by ktadmin cert rotate';
-    const faults = `the certificate cannot be used:\n  the certificate expired on ${certificate.validTo}\n    ${renew}`;
+    const faults = `the certificate cannot be used:\n  SSL_CERTIFICATE expired on ${certificate.validTo}\n    ${renew}\n1 fault`;
     expect(said(await at(-1, 'cert', 'check'))).toEqual(refusal(8, faults));
   });
 });
