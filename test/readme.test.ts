@@ -129,3 +129,31 @@ test('what the documents link to is there', async () => {
       if (!/^https?:/.test(target)) await access(join(top, document, '..', target));
   }
 });
+
+/** The commands that a text shows, each from `ktadmin` to the end of its line or of its quotes. */
+const shownIn = (text: string) =>
+  [...text.matchAll(/(?<=^|[`'] ?|; )ktadmin [^`'\n]+/gm)].map(([line]) => line);
+
+/** What is wrong with a command line as a text shows it: no such command, or options that it does not have. */
+async function faultsOf(line: string): Promise<string[]> {
+  let node: CommandNode | undefined = commandTree();
+  const words = line.split(' ').slice(1);
+  while (words.length > 0 && node?.children.some(({ name }) => name === words[0])) {
+    const word = words.shift();
+    node = node.children.find(({ name }) => name === word);
+  }
+  if (node?.load === undefined) return [`${line}: there is no such command`];
+  const specs = Object.values((await node.load()).default.options);
+  const known = specs.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []);
+  const options = words.flatMap((word) => word.match(/^--[a-z-]+/) ?? []);
+  const unknown = options.filter((option) => ![...known, '--json', '--quiet'].includes(option));
+  return unknown.map((option) => `${line}: there is no ${option}`);
+}
+
+test('what docs/certificates.md has administrators type is there', async () => {
+  const page = await readFile(join(top, 'docs/certificates.md'), 'utf8');
+  const lines = shownIn(page).filter((line) => !line.startsWith('ktadmin keyhsm'));
+  expect(lines.length).toBeGreaterThan(20);
+  expect((await Promise.all(lines.map(faultsOf))).flat()).toEqual([]);
+  expect(await faultsOf('ktadmin cert check --crt kts01.pem')).toHaveLength(1);
+});
