@@ -13,7 +13,8 @@ async function tryLock(name: string): Promise<Server | undefined> {
   const lock = createServer((socket) => socket.destroy());
   return new Promise((resolve, reject) => {
     lock.once('error', (error) => (errorCode(error) === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
-    lock.listen(name, () => resolve(lock));
+    // Processes of one cluster share what they listen on, unless they ask not to.
+    lock.listen({ path: name, exclusive: true }, () => resolve(lock));
   });
 }
 
