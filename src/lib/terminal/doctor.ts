@@ -1,5 +1,6 @@
 import { auditDirectory, type Settings } from '../core/configuration.ts';
 import { askServer, type ServerState } from '../core/control.ts';
+import { KeyTrusteeError } from '../core/errors.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { judgeCertificate } from '../health/certificate.ts';
 import {
@@ -15,13 +16,21 @@ import {
 import { checkPresented, checkServing } from '../health/serving.ts';
 import { checkCluster, checkDirectory, judgeMails } from '../health/storage.ts';
 import { countMails } from '../notices/waiting.ts';
-import { checkSettings } from '../setup/check.ts';
+import { type CheckResult, checkSettings } from '../setup/check.ts';
 import { checkTls } from '../setup/check-tls.ts';
 import { readChain } from '../tls/pair.ts';
 import { withServerDatabase } from './database.ts';
 
 async function checkConfiguration(confdir: string): Promise<Finding> {
-  const { faults, warnings } = await checkSettings(confdir);
+  let found: CheckResult;
+  try {
+    found = await checkSettings(confdir);
+  } catch (error) {
+    // It is there, and is not even JSON.
+    if (!(error instanceof KeyTrusteeError)) throw error;
+    return critical(error.message, error.hint ?? 'ktadmin config check');
+  }
+  const { faults, warnings } = found;
   if (faults.length > 0) return critical(faults.join('; '), 'ktadmin config check');
   return warnings.length === 0 ? fine('no faults') : warning(warnings.join('; '), 'ktadmin config check');
 }
