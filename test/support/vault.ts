@@ -1,6 +1,7 @@
 /** The functions on deposits with the database of a test server, without HTTPS, and what they write into the audit trail. */
 import { createHash, randomBytes } from 'node:crypto';
 import { load } from '../../src/lib/core/lazy.ts';
+import type { Room } from '../../src/lib/core/room.ts';
 import type { AuditEvent } from '../../src/lib/core/trail.ts';
 import { clusterAt } from '../../src/lib/database/cluster.ts';
 import { openPool } from '../../src/lib/database/pool.ts';
@@ -9,7 +10,7 @@ import type { Wanted } from '../../src/lib/deposits/put.ts';
 import { isRoot, type TestServer, world } from './sandbox.ts';
 
 /** A vault of one connection, with the events that it noted. */
-export type TestVault = Vault & { events: AuditEvent[] };
+export type TestVault = Vault & { room: Room; events: AuditEvent[] };
 
 /**
  * Lends a vault to `work`. The database admits the service account alone: root takes that account's identity while the
@@ -41,6 +42,7 @@ export async function withVault<T>(
       pool,
       reader: { query: (statement) => pool.query(statement), waiting: () => 0, end: async () => undefined },
       trail: { change: note, note },
+      room: { places: { database: '/', audit: '/' }, has: async () => true },
       events,
     });
   } finally {

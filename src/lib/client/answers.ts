@@ -24,6 +24,11 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
     'there is no such deposit',
     'keytrustee list shows what this client keeps; --deleted, what it deleted',
   ],
+  no_room: [
+    'failed',
+    'the server has no room: it takes no more deposits and clients for now',
+    'its administrator has to make room; what is kept there can be fetched and deleted meanwhile',
+  ],
   wrong_code: [
     'untrusted',
     'the organization or the authorization code is wrong',

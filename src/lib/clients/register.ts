@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '../core/refusal.ts';
+import type { Room } from '../core/room.ts';
 import type { Trail } from '../core/trail.ts';
 import { type Database, withTransaction } from '../database/connection.ts';
 import { type DatabasePool, withPooled } from '../database/pool.ts';
@@ -11,6 +12,7 @@ import { checkProof, type Prover, type SignedChallenge } from './proof.ts';
 export interface Registrar extends Prover {
   pool: DatabasePool;
   trail: Trail;
+  room: Room;
 }
 
 /** What a machine says of itself. Without a code it waits for the approval of an administrator. */
@@ -95,14 +97,15 @@ async function findOrAdd(
     name: string;
     organizationId: string;
     state: ClientState;
+    hasRoom: boolean;
   },
 ): Promise<Known & { isNew: boolean }> {
-  const { organizationId, fingerprint, name, publicKey, state } = client;
+  const { organizationId, fingerprint, name, publicKey, state, hasRoom } = client;
   const added = await database.query<Known>(
     `insert into public.client (organization_id, fingerprint, name, public_key, state, activated_at)
-     values ($1, $2, $3, $4, $5, case when $5 = 'active' then now() end)
+     select $1::bigint, $2, $3, $4, $5, case when $5 = 'active' then now() end where $6::boolean
      on conflict (fingerprint) do nothing returning id, organization_id, name, state`,
-    [organizationId, fingerprint, name, publicKey, state],
+    [organizationId, fingerprint, name, publicKey, state, hasRoom],
   );
   if (added.rows[0] !== undefined) return { ...added.rows[0], isNew: true };
   const found = await database.query<Known>(
@@ -110,8 +113,8 @@ async function findOrAdd(
     [fingerprint],
   );
   const [known] = found.rows;
-  // It was removed between the two: as good as a conflict, and over when it is tried again.
-  if (known === undefined) throw new Refusal('unavailable');
+  // Where there was room it was removed between the two: as good as a conflict, and over when it is tried again.
+  if (known === undefined) throw new Refusal(hasRoom ? 'unavailable' : 'no_room');
   return { ...known, isNew: false };
 }
 
@@ -135,21 +138,23 @@ async function approve(database: Database, { id, state }: Known, isApproved: boo
   return 'active';
 }
 
+/** Whoever proved to have a key, and whether there is room for one that is not known yet. */
 interface Proven {
   fingerprint: string;
   publicKey: string;
+  hasRoom: boolean;
 }
 
 async function enter(
   database: Database,
   asked: Registration,
-  { fingerprint, publicKey }: Proven,
+  proven: Proven,
   from: string,
 ): Promise<Registered> {
   const { organization, isApproved } = await admit(database, asked);
   const wanted = isApproved ? 'active' : 'pending';
   const { name } = asked;
-  const row = { fingerprint, publicKey, name, organizationId: organization.id, state: wanted } as const;
+  const row = { ...proven, name, organizationId: organization.id, state: wanted } as const;
   const known = await findOrAdd(database, row);
   if (known.organization_id !== organization.id)
     throw new Refusal('conflict', 'the client belongs to another organization');
@@ -157,7 +162,7 @@ async function enter(
   if (state === 'pending') await wait(database, known, from);
   return {
     isNew: known.isNew,
-    client: { fingerprint, organization: asked.organization, name: known.name, state },
+    client: { fingerprint: proven.fingerprint, organization: asked.organization, name: known.name, state },
   };
 }
 
@@ -166,12 +171,12 @@ async function enter(
  * recorded in the audit trail before it counts. Done again, it changes nothing but a client that waits and has the code now.
  */
 export async function registerClient(
-  { pool, trail, ...prover }: Registrar,
+  { pool, trail, room, ...prover }: Registrar,
   asked: Registration,
   from: string,
 ): Promise<Registered> {
-  const proven = await checkProof(prover, asked.publicKey, asked);
-  const { fingerprint } = proven;
+  const { fingerprint, publicKey } = await checkProof(prover, asked.publicKey, asked);
+  const proven = { fingerprint, publicKey, hasRoom: await room.has(publicKey.length) };
   try {
     return await withPooled(pool, (database) =>
       withTransaction(database, async () => {

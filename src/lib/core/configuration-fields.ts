@@ -51,6 +51,7 @@ export const configurationFields = {
   METRICS_PORT: whole(0, 65_535, 11_372),
   SESSION_SECONDS: whole(30, 86_400, 900),
   DEPOSIT_RECOVERY_DAYS: whole(0, 3650, 30),
+  FREE_SPACE_MEGABYTES: whole(0, 1_000_000_000, 256),
   RATE_LIMIT_ADDRESS: whole(1, 10_000_000, 120),
   RATE_LIMIT_CLIENT: whole(1, 10_000_000, 6000),
   AUDIT_DIR: z.optional(absolutePath),

@@ -12,6 +12,8 @@ export const REFUSALS = {
   unsupported_media_type: [415, 'the content is of another type than is taken here'],
   digest_mismatch: [422, 'the content is not what its digest says'],
   rate_limited: [429, 'too many requests: try again later'],
+  // Not 503: that asks for another try in seconds, and only a person can help here.
+  no_room: [507, 'the server has no room: it takes no more deposits and clients for now'],
   unavailable: [503, 'the server cannot answer now: try again later'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { randomToken } from '../core/random.ts';
 import { Refusal } from '../core/refusal.ts';
+import type { Room } from '../core/room.ts';
 import type { Database } from '../database/connection.ts';
 import { withPooledTransaction } from '../database/pool.ts';
 import { checkStanding, STANDING, type Standing } from '../database/standing.ts';
@@ -45,7 +46,7 @@ const INSERT = `
   made as (
     insert into public.deposit (client_id, uuid, put_key, handle, content, sha256, expires_at, retrievals_left)
     select id, $2::text, $3::text, $4::text, $5::bytea, $6::bytea, now() + make_interval(secs => $7::float8), $8::integer
-    from owner where standing is null
+    from owner where standing is null and $9::boolean
     on conflict do nothing
     returning ${COLUMNS}
   )
@@ -62,12 +63,18 @@ function check({ content, sha256, handle }: Wanted): void {
   if (!hash('sha256', content, 'buffer').equals(sha256)) throw new Refusal('digest_mismatch');
 }
 
-async function insert(database: Database, { fingerprint }: Owner, wanted: Wanted): Promise<Row | undefined> {
+/** Stores it, unless its key or its handle is there, or there is no room; whoever may not be served is refused in any case. */
+async function insert(
+  database: Database,
+  { fingerprint }: Owner,
+  wanted: Wanted,
+  hasRoom = true,
+): Promise<Row | undefined> {
   const { key, handle, content, sha256, ttl, retrievals } = wanted;
   const { rows } = await database.query<Row & { standing: Standing }>({
     name: 'deposit-put',
     text: INSERT,
-    values: [fingerprint, randomToken(), key, handle, content, sha256, ttl, retrievals],
+    values: [fingerprint, randomToken(), key, handle, content, sha256, ttl, retrievals, hasRoom],
   });
   const [row] = rows;
   checkStanding(row);
@@ -111,10 +118,15 @@ async function freeHandle(
 }
 
 /** Stores a deposit, once for each key: it is on the disk, and in the audit trail, when this resolves. */
-export async function putDeposit(vault: Vault, owner: Owner, wanted: Wanted): Promise<Stored> {
+export async function putDeposit(
+  vault: Vault & { room: Room },
+  owner: Owner,
+  wanted: Wanted,
+): Promise<Stored> {
   check(wanted);
+  const hasRoom = await vault.room.has(wanted.content.length);
   return withPooledTransaction(vault.pool, async (database) => {
-    let made = await insert(database, owner, wanted);
+    let made = await insert(database, owner, wanted, hasRoom);
     if (made === undefined) {
       const found = await findByKey(database, owner, wanted);
       const what = { deposit: found?.uuid ?? null, handle: wanted.handle, size: wanted.content.length };
@@ -122,6 +134,7 @@ export async function putDeposit(vault: Vault, owner: Owner, wanted: Wanted): Pr
         await vault.trail.note(eventOf(owner, 'deposit.put', { ...what, repeated: true }));
         return { deposit: toDeposit(found), isNew: false };
       }
+      if (!hasRoom) throw new Refusal('no_room');
       if (await freeHandle(database, owner, wanted.handle)) made = await insert(database, owner, wanted);
       if (made === undefined) throw new Refusal('conflict', 'the handle is in use');
     }

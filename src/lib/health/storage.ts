@@ -1,29 +1,35 @@
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { errorCode, KeyTrusteeError } from '../core/errors.ts';
+import { freeBytes, MEBIBYTE } from '../core/room.ts';
 import type { Cluster } from '../database/cluster.ts';
 import { withDatabase } from '../database/connection.ts';
 import { requireCurrent } from '../database/migrations.ts';
 import { critical, type Finding, fine, warning } from './diagnosis.ts';
 
-const MEBIBYTE = 1024 * 1024;
+/** Mebibytes with which something still can be done, and with which PostgreSQL or the audit trail may stop at any moment. */
+const LITTLE = 256;
+const NONE = 32;
 
-/** Free space with which something still can be done, and with which PostgreSQL or the audit trail may stop at any moment. */
-const LITTLE = 256 * MEBIBYTE;
-const NONE = 32 * MEBIBYTE;
-
-/** Judges a directory that the server writes to: whether it can, and how much. */
-export async function checkDirectory(directory: string): Promise<Finding> {
+/**
+ * Judges a directory that the server writes to: whether it can, and how much. Below the floor, in mebibytes, the server
+ * takes nothing more from clients; below twice as much somebody should know.
+ */
+export async function checkDirectory(directory: string, floor: number): Promise<Finding> {
   try {
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
     const reason = errorCode(error) === 'ENOENT' ? 'is missing' : 'cannot be written';
     return critical(`${directory} ${reason}`, `ls -ld ${directory}`);
   }
-  const { bavail, bsize } = await statfs(directory);
-  const free = bavail * bsize;
-  const said = `${directory} has ${Math.floor(free / MEBIBYTE)} MiB free`;
-  if (free < NONE) return critical(said, `df -h ${directory}`);
-  return free < LITTLE ? warning(said, `df -h ${directory}`) : fine(said);
+  const free = (await freeBytes(directory)) / MEBIBYTE;
+  const said = `${directory} has ${Math.floor(free)} MiB free`;
+  const look = `df -h ${directory}`;
+  if (free < floor) {
+    const refused = `less than FREE_SPACE_MEGABYTES (${floor}): deposits and new clients are refused`;
+    return critical(`${said}, ${refused}`, `make room there, or lower the setting; ${look}`);
+  }
+  if (free < NONE) return critical(said, look);
+  return free < Math.max(LITTLE, floor * 2) ? warning(said, look) : fine(said);
 }
 
 /** Judges the database: whether it answers, and has the tables of this version. */

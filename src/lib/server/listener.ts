@@ -1,5 +1,6 @@
-import type { Configuration, Settings } from '../core/configuration.ts';
+import { auditDirectory, type Configuration, type Settings } from '../core/configuration.ts';
 import { errorCode, explain, failure } from '../core/errors.ts';
+import { openRoom } from '../core/room.ts';
 import type { AuditEvent, OpenTrail } from '../core/trail.ts';
 import { clusterAt } from '../database/cluster.ts';
 import { openPool } from '../database/pool.ts';
@@ -125,14 +126,28 @@ async function reload(app: App, services: Services, background: Started[]): Prom
   }
 }
 
+/** Tells that clients cannot add anything any more, and that they can again. */
+const tellRoom = (log: Log) => (hasRoom: boolean) => {
+  const hint = 'ktadmin doctor shows where; make room there, or lower FREE_SPACE_MEGABYTES';
+  if (hasRoom) log.info('there is room again for deposits and clients');
+  else log.error({ hint }, 'there is no room: deposits and new clients are refused');
+};
+
 async function openServices(request: ListenRequest, chain: Services['chain']): Promise<Services> {
   const { settings, worker, log, secret, spend } = request;
-  const { PG_ROOTDIR, DB_PORT } = settings.configuration;
+  const { confdir, configuration } = settings;
+  const { PG_ROOTDIR, DB_PORT } = configuration;
   const trail = await request.openTrail(worker);
   const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
   const pool = await openPool(cluster, POOL_SIZE);
   const reader = openReader(cluster, READERS);
-  return { settings, chain, pool, reader, trail, keys: keyThread(), log, worker, secret, spend };
+  const places = { database: PG_ROOTDIR, audit: auditDirectory(confdir, configuration) };
+  const room = openRoom(places, () => services.settings.configuration.FREE_SPACE_MEGABYTES, tellRoom(log));
+  const services: Services = {
+    ...{ settings, chain, pool, reader, trail, room, log, worker, secret, spend },
+    keys: keyThread(),
+  };
+  return services;
 }
 
 /** Opens everything that one process of the server needs, and listens. */

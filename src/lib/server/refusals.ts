@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { RefusalCode } from '../core/refusal.ts';
 import { floodNotes } from './floods.ts';
 import type { App, Services } from './services.ts';
 
@@ -16,7 +17,10 @@ export type NoteRefusal = (
   what: Record<string, string>,
 ) => Promise<void>;
 
-/** Has refusals written into the audit trail; those over a limit are counted there, because each would be a line. */
+/** Refusals that anybody can have as many of as they like: over a limit, or where there is no room, and not for lines of it either. */
+const FLOODING = new Set<string>(['rate_limited', 'no_room'] satisfies RefusalCode[]);
+
+/** Has refusals written into the audit trail; those that come in floods are counted there, because each would be a line. */
 export function useRefusalNotes(app: App, { trail }: Services): NoteRefusal {
   const floods = floodNotes(trail);
   app.addHook('onClose', () => floods.flush());
@@ -25,6 +29,6 @@ export function useRefusalNotes(app: App, { trail }: Services): NoteRefusal {
     if (event === undefined) return;
     const who = request.session === null ? 'unknown' : `client:${request.session.fingerprint}`;
     const refused = { event, who, from: request.ip, what, outcome: 'refused', reason } as const;
-    await (reason === 'rate_limited' ? floods.note(refused) : trail.note(refused));
+    await (FLOODING.has(reason) ? floods.note(refused) : trail.note(refused));
   };
 }

@@ -7,6 +7,7 @@ import type {
   RawRequestDefaultExpression,
 } from 'fastify';
 import type { Settings } from '../core/configuration.ts';
+import type { Room } from '../core/room.ts';
 import type { OpenTrail } from '../core/trail.ts';
 import type { DatabasePool } from '../database/pool.ts';
 import type { Reader } from '../database/reader.ts';
@@ -30,6 +31,8 @@ export interface Services {
   /** For queries that only read and are quick. */
   reader: Reader;
   trail: OpenTrail;
+  /** Whether clients may still add to what is kept. */
+  room: Room;
   /** Looks at keys and signatures of strangers. */
   keys: KeyThread;
   /** Where the server tells of itself; never of a URL, a header or a body. */

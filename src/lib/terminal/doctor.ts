@@ -47,7 +47,8 @@ function serverState(confdir: string): () => Promise<ServerState | undefined> {
 export function checksOf(confdir: string, settings: Settings | undefined): Check[] {
   const configuration = { name: 'configuration', look: () => checkConfiguration(confdir) };
   if (settings === undefined) return [configuration];
-  const { PG_ROOTDIR, DB_PORT, EXTERNAL_ADDRESS } = settings.configuration;
+  const { PG_ROOTDIR, DB_PORT, EXTERNAL_ADDRESS, FREE_SPACE_MEGABYTES: floor } = settings.configuration;
+  const auditPlace = auditDirectory(confdir, settings.configuration);
   const chain = () => readChain(settings.configuration);
   const state = serverState(confdir);
   const mails = () => withServerDatabase(settings, (database) => countMails(database, 'given-up'));
@@ -67,8 +68,8 @@ export function checksOf(confdir: string, settings: Settings | undefined): Check
     { name: 'server', look: () => checkServing(state) },
     { name: 'database', look: () => checkCluster(clusterAt(PG_ROOTDIR, DB_PORT)) },
     { name: 'mail', look: async () => judgeMails(await mails()) },
-    { name: 'audit', look: () => checkDirectory(auditDirectory(confdir, settings.configuration)) },
-    { name: 'storage', look: () => checkDirectory(PG_ROOTDIR) },
+    { name: 'audit', look: () => checkDirectory(auditPlace, floor) },
+    { name: 'storage', look: () => checkDirectory(PG_ROOTDIR, floor) },
   ];
 }
 

@@ -65,7 +65,7 @@ test.skipIf(!isRoot)(
   async () => {
     const disk = await smallDisk('1m');
     const server = await testServer();
-    await configure(server, { AUDIT_DIR: join(disk.directory, 'audit') });
+    await configure(server, { AUDIT_DIR: join(disk.directory, 'audit'), FREE_SPACE_MEGABYTES: 0 });
     await server.orgtool(['add', '-n', 'prod', '-c', 'root@localhost', '--quiet']);
     const running = await serving(server);
     const client = await depositor(server, running, 'prod');

@@ -40,3 +40,12 @@ test('more addresses than are told apart are counted together', async () => {
   await floods.flush();
   expect(lines.slice(1000)).toEqual([counted('others', 500)]);
 });
+
+test('what one address is refused for other reasons is counted apart', async () => {
+  const { lines, floods } = notes();
+  const full = { ...refusal('a'), reason: 'no_room' };
+  for (const event of [refusal('a'), full, full, refusal('a'), full]) await floods.note(event);
+  expect(lines).toEqual([refusal('a'), full]);
+  await floods.flush();
+  expect(lines.slice(2)).toEqual([counted('a', 1), { ...counted('a', 2), reason: 'no_room' }]);
+});

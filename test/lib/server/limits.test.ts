@@ -49,6 +49,7 @@ beforeAll(async () => {
     log: await openLog('silent' as never),
     settings: settings as never,
     chain: [],
+    room: { places: { database: '/', audit: '/' }, has: async () => true },
     trail: { ...trail, close: async () => {} },
   };
   const { certificate, privateKey } = await selfSignedCertificate('localhost');

@@ -35,8 +35,8 @@ async function register(
 
 /** `POST /v1/clients`: registers a machine. `GET /v1/client`: what a client is told of itself. */
 export const clientRoutes: Routes = (app, services) => {
-  const { pool, trail } = services;
-  const registrar = { ...proverOf(services), pool, trail };
+  const { pool, trail, room } = services;
+  const registrar = { ...proverOf(services), pool, trail, room };
   const guard = guessGuard();
   app.post('/v1/clients', { config: { event: 'client.register' } }, (request, reply) =>
     refuseSlowly(async () => {
