@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Account } from '../core/account.ts';
+import { daysLeft } from '../tls/dates.ts';
 import type { Verdict } from '../tls/fault.ts';
-import { daysLeft } from '../tls/judge.ts';
-import { namesOf, subjectOf } from '../tls/words.ts';
+import { namesOf } from '../tls/names.ts';
+import { harmless, subjectOf } from '../tls/words.ts';
 import { type Assembly, assemble, type Given } from './candidate.ts';
 import { placeFaults, placesOf } from './place.ts';
 
@@ -27,7 +28,7 @@ function describe(certificate: X509Certificate | undefined): Omit<Checked, keyof
     return { subject: null, names: [], notAfter: null, daysLeft: null, fingerprint: null };
   return {
     subject: subjectOf(certificate),
-    names: namesOf(certificate),
+    names: namesOf(certificate).map(harmless),
     notAfter: new Date(certificate.validTo).toISOString(),
     daysLeft: daysLeft(certificate),
     fingerprint: certificate.fingerprint256,

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 import type { Configuration } from '../core/configuration.ts';
 import { secureOptions } from '../tls/context.ts';
-import { judgeDates } from '../tls/judge.ts';
+import { judgeDates } from '../tls/dates.ts';
 import { readPair } from '../tls/pair.ts';
 import { passwordWarning } from '../tls/password.ts';
 import { judge } from '../tls/verdict.ts';

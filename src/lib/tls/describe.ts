@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { isIPv6 } from 'node:net';
-import { daysLeft } from './judge.ts';
+import { daysLeft } from './dates.ts';
+import { namesOf } from './names.ts';
 
 /** A certificate in plain data, for programs and for people. */
 export interface Description {
@@ -25,7 +25,6 @@ export interface Description {
 const DAY = 86_400_000;
 /** OpenSSL's names of the curves that everybody else calls otherwise. */
 const CURVES: Record<string, string> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
-const NAME = /([A-Za-z][A-Za-z ]*):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g;
 
 /** A time of a certificate in UTC, whole seconds. */
 function timeOf(text: string): string {
@@ -35,28 +34,6 @@ function timeOf(text: string): string {
 /** A subject or an issuer in one line; Node separates its parts by line ends, and has none where it is empty. */
 function oneLine(name: string | undefined): string {
   return (name ?? '').replaceAll('\n', ', ');
-}
-
-/** Node quotes what could be taken for several names. */
-function unquote(text: string): string {
-  if (!text.startsWith('"')) return text;
-  try {
-    return JSON.parse(text) as string;
-  } catch {
-    return text;
-  }
-}
-
-function nameOf(kind: string, text: string): string {
-  const value = unquote(text);
-  if (kind === 'DNS') return value;
-  if (kind !== 'IP Address') return `${kind}:${value}`;
-  // OpenSSL writes out every group of an address of IPv6.
-  return isIPv6(value) ? new URL(`https://[${value}]`).hostname.slice(1, -1) : value;
-}
-
-function namesOf({ subjectAltName }: X509Certificate): string[] {
-  return [...(subjectAltName ?? '').matchAll(NAME)].map(([, kind = '', text = '']) => nameOf(kind, text));
 }
 
 function keyOf(key: KeyObject): Description['key'] {

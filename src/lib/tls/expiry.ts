@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { daysLeft } from './judge.ts';
+import { daysLeft } from './dates.ts';
 
 const DAY = 86_400_000;
 

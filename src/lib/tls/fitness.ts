@@ -3,8 +3,9 @@ import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { detailsOf } from './details.ts';
 import type { Fault } from './fault.ts';
+import { hostsOf } from './names.ts';
 import { isSelfSigned } from './trust.ts';
-import { namesOf, type Words } from './words.ts';
+import { harmless, type Words } from './words.ts';
 
 /** More names than these are not listed; there are certificates with a hundred. */
 const LISTED = 5;
@@ -16,15 +17,17 @@ function written(host: string): string {
 
 /** What a certificate is for, in place of the host that it is not for. */
 function insteadOf(certificate: X509Certificate, host: string): string {
-  const names = namesOf(certificate);
+  const names = hostsOf(certificate).map(harmless);
   if (names.includes(host)) return `: ${host} stands there as a name (DNS) and not as an address (IP)`;
   const isSubject = isIP(host) === 0 && certificate.checkHost(host, { subject: 'always' }) !== undefined;
   if (isSubject && names.length === 0)
     return ': the name stands in its subject alone (CN), where clients do not look';
+  if (names.length === 0)
+    return certificate.subjectAltName === undefined
+      ? ': it has no subjectAltName'
+      : ': its subjectAltName has no host';
   const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
-  return names.length === 0
-    ? ': it has no subjectAltName'
-    : `, but for ${names.slice(0, LISTED).join(', ')}${more}`;
+  return `, but for ${names.slice(0, LISTED).join(', ')}${more}`;
 }
 
 /** Whether a certificate is for a host, as clients see it: by subjectAltName alone, an asterisk for one whole label. */

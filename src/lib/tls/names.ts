@@ -1,4 +1,5 @@
-import { isIP } from 'node:net';
+import type { X509Certificate } from 'node:crypto';
+import { isIP, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { failure } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
@@ -58,4 +59,38 @@ const LONGEST_COMMON_NAME = 64;
 /** The common name of a host's subject, or none. */
 export function commonName(host: string): [{ CN: string[] }] | [] {
   return host.length > LONGEST_COMMON_NAME ? [] : [{ CN: [host] }];
+}
+
+/** The alternative names as Node writes them, each behind its kind. */
+const ENTRY = /([A-Za-z][A-Za-z ]*):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g;
+const ADDRESS = 'IP Address';
+
+/** Node quotes what could be taken for several names. */
+function unquote(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return text;
+  }
+}
+
+function entriesOf({ subjectAltName }: X509Certificate): { kind: string; value: string }[] {
+  return [...(subjectAltName ?? '').matchAll(ENTRY)].map(([, kind = '', text = '']) => {
+    const value = unquote(text);
+    // OpenSSL writes out every group of an address of IPv6.
+    return { kind, value: kind === ADDRESS && isIPv6(value) ? (addressOf(value) ?? value) : value };
+  });
+}
+
+const isHost = (kind: string) => kind === 'DNS' || kind === ADDRESS;
+
+/** The alternative names of a certificate: hosts and addresses as they are, everything else behind its kind (`URI:…`). */
+export function namesOf(certificate: X509Certificate): string[] {
+  return entriesOf(certificate).map(({ kind, value }) => (isHost(kind) ? value : `${kind}:${value}`));
+}
+
+/** The hosts and addresses that a certificate is for; its common name is none, and an address of mail is none. */
+export function hostsOf(certificate: X509Certificate): string[] {
+  return entriesOf(certificate).flatMap(({ kind, value }) => (isHost(kind) ? [value] : []));
 }

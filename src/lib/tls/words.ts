@@ -4,17 +4,25 @@ import type { X509Certificate } from 'node:crypto';
 export interface Words {
   certificate: string;
   key: string;
+  /** The command that prints the password of the key. */
+  script: string;
   /** What stands behind the name of the host. */
   host: string;
 }
 
 /** The words for what an administrator hands over. */
-export const GIVEN_WORDS: Words = { certificate: 'the certificate', key: 'the key', host: '' };
+export const GIVEN_WORDS: Words = {
+  certificate: 'the certificate',
+  key: 'the key',
+  script: '--password-script',
+  host: '',
+};
 
 /** The words for what keytrustee.conf names. */
 export const SETTINGS_WORDS: Words = {
   certificate: 'SSL_CERTIFICATE',
   key: 'SSL_PRIVATE_KEY',
+  script: 'SSL_PRIVATE_KEY_PASSWORD_SCRIPT',
   host: ', which EXTERNAL_ADDRESS names',
 };
 
@@ -34,15 +42,6 @@ export function subjectOf({ subject }: Pick<X509Certificate, 'subject'>): string
 /** Who issued a certificate, on one line. */
 export function issuerOf({ issuer }: Pick<X509Certificate, 'issuer'>): string {
   return subjectOf({ subject: issuer });
-}
-
-/** The names and addresses that a certificate is for, as subjectAltName has them; its common name is none. */
-export function namesOf(certificate: X509Certificate): string[] {
-  const entries = (certificate.subjectAltName ?? '').match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
-  return entries
-    .map((entry) => /^\s*(?:DNS|IP Address):(.*)$/.exec(entry)?.[1])
-    .filter((name) => name !== undefined)
-    .map(harmless);
 }
 
 /** How a certificate of a chain is called: the server's own by the words, each of the others by its subject. */

@@ -18,6 +18,7 @@ const LEAVES: Record<string, Recipe> = {
   own: { extensions: named('DNS:kts01.example.com', 'IP:192.0.2.1', 'IP:2001:db8::1') },
   wildcard: { extensions: named('DNS:*.example.com') },
   idn: { extensions: named('DNS:xn--schlssel-95a.example.com') },
+  mail: { extensions: named('email:a@example.com') },
   wrongly: { extensions: named('DNS:192.0.2.1') },
   'line-end': { extensions: named('DNS:b.example.com'), subject: '/CN=a\u009b31m\u202e' },
   rsa: { key: RSA, extensions: [...named('DNS:kts01.example.com'), 'keyUsage=digitalSignature'] },
@@ -61,6 +62,7 @@ test.each([
 test.each([
   ['wildcard', 'example.com', ', but for *.example.com'],
   ['wildcard', 'a.b.example.com', ', but for *.example.com'],
+  ['mail', 'kts01.example.com', ': its subjectAltName has no host'],
   ['wrongly', '192.0.2.1', ': 192.0.2.1 stands there as a name (DNS) and not as an address (IP)'],
 ])('%s is not for %s', async (name, host, why) => {
   const hint = `ask for one with this name: ktadmin cert request --san ${host}`;
