@@ -18,35 +18,51 @@ export const TAG = {
 /** No certificate, key or store nests deeper before what is looked for here. */
 const DEEPEST = 32;
 
-/** The element at the beginning of bytes; undefined where there is no whole one. */
-export function readElement(bytes: Buffer, depth = 0): Element | undefined {
-  const [tag, first] = bytes;
-  if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) return undefined;
-  if (first === 0x80) return readOpenEnded(bytes, depth);
-  const more = first < 0x80 ? 0 : first & 0x7f;
-  const start = 2 + more;
-  if (more > 4 || bytes.length < start) return undefined;
-  const end = start + (more === 0 ? first : bytes.readUIntBE(2, more));
-  if (bytes.length < end) return undefined;
-  return { tag, content: bytes.subarray(start, end), raw: bytes.subarray(0, end) };
+/** Nothing that is looked for here has more parts; who makes up a file of a million does not hold up the program. */
+const MOST_PARTS = 4096;
+
+/** Where an element's content lies, and where the whole of it ends. */
+interface Extent {
+  start: number;
+  finish: number;
+  end: number;
 }
 
-function readOpenEnded(bytes: Buffer, depth: number): Element | undefined {
+function extentAt(bytes: Buffer, place: number, depth: number): Extent | undefined {
+  const [tag, first] = [bytes[place], bytes[place + 1]];
+  if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) return undefined;
+  if (first === 0x80) return openEndedAt(bytes, place, depth);
+  const more = first < 0x80 ? 0 : first & 0x7f;
+  const start = place + 2 + more;
+  if (more > 4 || bytes.length < start) return undefined;
+  const end = start + (more === 0 ? first : bytes.readUIntBE(place + 2, more));
+  return bytes.length < end ? undefined : { start, finish: end, end };
+}
+
+/** It ends with an element without tag and content. */
+function openEndedAt(bytes: Buffer, place: number, depth: number): Extent | undefined {
   if (depth > DEEPEST) return undefined;
-  for (let place = 2; ; ) {
-    const part = readElement(bytes.subarray(place), depth + 1);
+  for (let next = place + 2; ; ) {
+    const part = extentAt(bytes, next, depth + 1);
     if (part === undefined) return undefined;
-    const end = place + part.raw.length;
-    if (part.tag === 0 && part.content.length === 0)
-      return { tag: bytes[0] ?? 0, content: bytes.subarray(2, place), raw: bytes.subarray(0, end) };
-    place = end;
+    if (bytes[next] === 0 && part.finish === part.start)
+      return { start: place + 2, finish: next, end: part.end };
+    next = part.end;
   }
+}
+
+/** The element at the beginning of bytes; undefined where there is no whole one. */
+export function readElement(bytes: Buffer): Element | undefined {
+  const extent = extentAt(bytes, 0, 0);
+  if (extent === undefined) return undefined;
+  const { start, finish, end } = extent;
+  return { tag: bytes[0] ?? 0, content: bytes.subarray(start, finish), raw: bytes.subarray(0, end) };
 }
 
 /** The elements that an element holds, as far as they are whole. */
 export function partsOf({ content }: Element): Element[] {
   const parts: Element[] = [];
-  for (let place = 0; place < content.length; ) {
+  for (let place = 0; place < content.length && parts.length < MOST_PARTS; ) {
     const part = readElement(content.subarray(place));
     if (part === undefined) break;
     parts.push(part);

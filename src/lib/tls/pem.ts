@@ -9,7 +9,8 @@ export interface Block {
   line: number;
 }
 
-const FRAME = /-----BEGIN ([A-Z0-9 #]+)-----((?:(?!-----)[\s\S])*)(-----END \1-----)?/g;
+/** No label is longer than those which are known; what is, is text. */
+const FRAME = /-----BEGIN ([A-Z0-9 #]{1,64})-----((?:(?!-----)[\s\S])*)(-----END \1-----)?/g;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const LINE_END = /\r\n|\r|\n/;
 
