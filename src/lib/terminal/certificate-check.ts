@@ -79,7 +79,8 @@ async function spareKeys({ confdir, configuration }: Settings): Promise<KeyObjec
   }
 }
 
-function textOf({ path, data, fault }: GivenFile): string {
+/** The password that a file holds, on its one line. */
+export function passwordIn({ path, data, fault }: GivenFile): string {
   if (fault !== undefined) throw failure('failed', fault.message, fault.hint);
   const text = Buffer.from(data ?? '', 'base64').toString();
   const password = text.replace(/\r?\n$/, '');
@@ -92,8 +93,8 @@ function sourceOf(
   { passwordScript: script }: CheckValues,
   terminal: Terminal,
 ): PasswordSource | undefined {
-  if (password !== undefined) return async () => textOf(password);
-  if (script !== undefined) return () => passwordOf(script);
+  if (password !== undefined) return async () => passwordIn(password);
+  if (script !== undefined) return () => passwordOf(script, GIVEN_WORDS);
   return terminal.canAsk ? () => askSecret('Password of the private key', (text) => text) : undefined;
 }
 

@@ -1,7 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import type { GivenFile } from '../certificates/given.ts';
+import { type GivenFile, readGiven } from '../certificates/given.ts';
 import { type Pending, pendingFiles, readPending } from '../certificates/pending.ts';
 import type { Outcome } from '../certificates/site.ts';
 import type { Wish } from '../certificates/wish.ts';
@@ -15,6 +13,8 @@ import { newPrivateKey } from '../tls/new-key.ts';
 import { readKey } from '../tls/pair.ts';
 import { passwordOf } from '../tls/password.ts';
 import { makeSelfSigned } from '../tls/self-signed.ts';
+import { GIVEN_WORDS } from '../tls/words.ts';
+import { passwordIn } from './certificate-check.ts';
 import { askSecret } from './prompts.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -49,10 +49,11 @@ async function scriptOf(
   { account }: Settings,
 ): Promise<string | undefined> {
   if (passwordFile === undefined) return passwordScript;
-  await access(passwordFile, constants.R_OK).catch(() => {
+  const { fault } = await readGiven(passwordFile);
+  if (fault?.code === 'unreadable') {
     const hint = `the server reads it whenever it starts: chown ${account.name} ${shellWord(passwordFile)}`;
     throw failure('permission', `${passwordFile} cannot be read by ${account.name}`, hint);
-  });
+  }
   return `cat ${shellWord(passwordFile)}`;
 }
 
@@ -60,6 +61,12 @@ async function scriptOf(
 function once(source: PasswordSource): PasswordSource {
   let asked: Promise<string> | undefined;
   return () => (asked ??= source());
+}
+
+/** What gives the password that was named: what is wrong with it is told by what was typed, not by the setting to come. */
+function namedSource({ passwordFile }: PasswordValues, script: string | undefined) {
+  if (passwordFile !== undefined) return once(async () => passwordIn(await readGiven(passwordFile)));
+  return script === undefined ? undefined : once(() => passwordOf(script, GIVEN_WORDS));
 }
 
 function prompt(terminal: Terminal): PasswordSource | undefined {
@@ -135,7 +142,7 @@ async function wishOf(
   const pendingKey = openKey(waiting.key);
   const inUse =
     source.given.key === undefined ? await readKey(configuration).catch(() => undefined) : undefined;
-  const scripted = script === undefined ? undefined : once(() => passwordOf(script));
+  const scripted = namedSource(values, script);
   return {
     ...{ ...source, protocol: configuration, place: values.inPlace ? 'in-place' : 'copied' },
     password: scripted ?? (values.inPlace ? undefined : prompt(terminal)),

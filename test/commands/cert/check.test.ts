@@ -193,8 +193,8 @@ test('the password comes from a script or a file, and what is wrong with them is
   );
   expect(await locked('--password-script', '/bin/false')).toEqual(
     faults([
-      'SSL_PRIVATE_KEY_PASSWORD_SCRIPT failed (exit status 1)',
-      'it must print the password of SSL_PRIVATE_KEY, and end with status 0 within 10 seconds',
+      '--password-script failed (exit status 1)',
+      'it must print the password of the key, and end with status 0 within 10 seconds',
     ]),
   );
   const unreadable: [string, string] = [

@@ -92,7 +92,7 @@ test.each([
   ['prints nothing', '/bin/true', 'printed nothing'],
   ['prints two lines', `/usr/bin/printf 'a\\nb\\n'`, 'printed more than one line'],
 ])('a password script that %s', async (_what, script, reason) => {
-  const password = () => passwordOf(script, 500);
+  const password = () => passwordOf(script, undefined, 500);
   expect(await faultsOf(['own.pem', 'pkcs8.key', 'root.pem'], { password })).toEqual([
     `password-script | SSL_PRIVATE_KEY_PASSWORD_SCRIPT ${reason} | ${HINT}`,
   ]);

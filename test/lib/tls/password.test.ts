@@ -53,7 +53,9 @@ test('a line that is no command is refused without a word of it', async () => {
 
 test('a script that hangs, and what it has started, is not waited for', async () => {
   const path = await script(`cd "$(dirname "$0")"; sleep 60 & sleep 61`);
-  await expect(passwordOf(path, 300)).rejects.toThrow('SSL_PRIVATE_KEY_PASSWORD_SCRIPT did not end in time');
+  await expect(passwordOf(path, undefined, 300)).rejects.toThrow(
+    'SSL_PRIVATE_KEY_PASSWORD_SCRIPT did not end in time',
+  );
   await allEnded(join(path, '..'));
 });
 
@@ -63,7 +65,7 @@ test.each([
   ['4097 bytes, and then hangs', "head -c 4097 /dev/zero; trap '' PIPE TERM; sleep 61"],
 ])('a script that prints %s is ended with what it has started, and refused', async (_, text) => {
   const path = await script(`cd "$(dirname "$0")"; sleep 60 & ${text}`);
-  await expect(passwordOf(path, 60_000)).rejects.toThrow(
+  await expect(passwordOf(path, undefined, 60_000)).rejects.toThrow(
     'SSL_PRIVATE_KEY_PASSWORD_SCRIPT printed more than 4 KiB',
   );
   await allEnded(join(path, '..'));
