@@ -13,7 +13,7 @@ const DAY = 24 * HOUR;
 function ahead(seconds: number): Record<string, string> {
   return {
     LD_PRELOAD: asked.stdout.trim(),
-    FAKETIME: `+${Math.round(seconds)}s`,
+    FAKETIME: `${seconds < 0 ? '' : '+'}${Math.round(seconds)}s`,
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
   };
 }

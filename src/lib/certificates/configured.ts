@@ -1,9 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
-import { access, constants, readdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { errorCode, explain } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 import { type Description, describe } from '../tls/describe.ts';
 import { type PairFiles, readChain } from '../tls/pair.ts';
+import { listKept } from './kept.ts';
 import { pendingFiles } from './pending.ts';
 
 /** What the settings name, as far as it can be read. The private key is not opened. */
@@ -31,9 +32,9 @@ async function keyFaults({ SSL_PRIVATE_KEY: path }: PairFiles): Promise<string[]
   }
 }
 
+/** As many as a rollback could go back to. */
 async function countKept(directory: string): Promise<number> {
-  const names = (await exists(directory)) ? await readdir(directory) : [];
-  return names.filter((name) => name.startsWith('kept-')).length;
+  return (await exists(directory)) ? (await listKept(directory)).length : 0;
 }
 
 /** Reads a chain; where that of the authorities cannot be read, what is there without them. */

@@ -1,7 +1,10 @@
+import { dirname } from 'node:path';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 import { withLock } from '../core/lock.ts';
+import { shellWord } from '../core/quote.ts';
 import type { Protocol } from '../tls/context.ts';
+import { type Material, recognize } from '../tls/material.ts';
 import { readPair } from '../tls/pair.ts';
 import { exchange } from './exchange.ts';
 import { isStillThere, type Kept, listKept } from './kept.ts';
@@ -20,9 +23,28 @@ async function newestKept(store: string): Promise<Kept> {
   );
 }
 
+const isWhole = {
+  SSL_CERTIFICATE: ({ certificates, damaged }: Material) => certificates.length > 0 && damaged.length === 0,
+  SSL_PRIVATE_KEY: ({ keys, damaged }: Material) => keys.length > 0 && damaged.length === 0,
+  SSL_CA_CERTIFICATE: ({ damaged }: Material) => damaged.length === 0,
+};
+
+/** Refuses a copy that somebody damaged. Going back further unasked would surprise whoever expects the pair before. */
+function requireWhole({ copies, contents }: Kept): void {
+  for (const name of Object.keys(isWhole) as (keyof typeof isWhole)[]) {
+    const path = copies[name];
+    const material = recognize(Buffer.from(contents[name] ?? ''));
+    if (path === undefined || (material !== undefined && isWhole[name](material))) continue;
+    const directory = shellWord(dirname(path));
+    const hint = `${directory}/settings.json names the files that it was copied from: ktadmin cert rotate puts those to use; rm -r ${directory} has the next one go back further`;
+    throw failure('failed', `${path}, which was kept to go back to, is damaged`, hint);
+  }
+}
+
 /** What the exchange is told to do: the files that were in use then, where they still hold that pair, else the copies. */
 export async function rollbackWanted({ store }: Site, protocol: Protocol): Promise<Wanted> {
   const kept = await newestKept(store);
+  requireWhole(kept);
   const isThere = await isStillThere(kept);
   const { SSL_PRIVATE_KEY_PASSWORD_SCRIPT: script, SSL_CERTIFICATE: path } = kept.settings;
   const [own] = (await readPair(kept.copies)).chain;

@@ -1,9 +1,13 @@
 /** `cert rollback`: back to the pair that was in use before, and forward again. */
+import { X509Certificate } from 'node:crypto';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type Authority, authority, configurationOf, storeOf } from '../../support/authority.ts';
-import { sharedServer, temporaryDirectory, withoutDrop } from '../../support/sandbox.ts';
+import { daysBefore, hasFaketime } from '../../support/clock.ts';
+import { tree } from '../../support/faults.ts';
+import { refusal, said } from '../../support/refusal.ts';
+import { checksums, sharedServer, temporaryDirectory, withoutDrop } from '../../support/sandbox.ts';
 
 const server = sharedServer();
 let ca: Authority;
@@ -18,6 +22,13 @@ beforeAll(async () => {
 });
 
 const subjectOf = (stdout: string) => /in use now: (.*), until/.exec(stdout)?.[1];
+
+const state = async () => [await tree(server.confdir), await checksums(server.confdir)];
+
+async function newestKept(): Promise<string> {
+  const names = (await readdir(join(server.confdir, '.ssl'))).filter((name) => name.startsWith('kept-'));
+  return `${names.toSorted().at(-1)}`;
+}
 
 test('where nothing is kept there is nothing to go back to', async () => {
   const refused = await server.ktadmin(['cert', 'rollback']);
@@ -79,14 +90,44 @@ test('five pairs are kept that were in use, and nobody else can read them', asyn
 
 test('a kept pair of which somebody took a file is passed over', async () => {
   const store = join(server.confdir, '.ssl');
-  const newest = (await readdir(store))
-    .filter((name) => name.startsWith('kept-'))
-    .toSorted()
-    .at(-1);
-  await rm(join(store, `${newest}`, 'ssl-cert-keytrustee-pk.pem'));
+  await rm(join(store, await newestKept(), 'ssl-cert-keytrustee-pk.pem'));
   const back = await server.ktadmin(['cert', 'rollback', '--json']);
   expect(JSON.parse(back.stdout)).toMatchObject({
     ...{ event: 'certificate.rollback', subject: 'CN=b', origin: 'kept', place: 'copied' },
     ...{ probed: 0, isChanged: true, warnings: [] },
   });
+});
+
+test('of a kept copy that somebody damaged it is said, and nothing is changed', async () => {
+  await server.ktadmin(['cert', 'rotate', ...ca.options('b')]);
+  const directory = join(server.confdir, '.ssl', await newestKept());
+  const hint = `${directory}/settings.json names the files that it was copied from: ktadmin cert rotate puts those to use; rm -r ${directory} has the next one go back further`;
+  for (const name of ['cert-keytrustee.pem', 'cert-keytrustee-pk.pem', 'cert-keytrustee-ca.pem']) {
+    const path = join(directory, `ssl-${name}`);
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.subarray(0, 100));
+    const before = await state();
+    const message = `${path}, which was kept to go back to, is damaged`;
+    for (const more of [[], ['--dry-run']])
+      expect(said(await server.ktadmin(['cert', 'rollback', ...more]))).toEqual(refusal(1, message, hint));
+    expect(await state()).toEqual(before);
+    await writeFile(path, bytes);
+  }
+});
+
+test.skipIf(!hasFaketime)('(needs faketime) an expired pair is not gone back to', async () => {
+  await ca.issue('old', 1);
+  const old = new X509Certificate(await readFile(ca.at('old.pem')));
+  await server.ktadmin(['cert', 'rotate', ...ca.options('old')]);
+  await server.ktadmin(['cert', 'rotate', ...ca.options('a')]);
+  const before = await state();
+  const message = `the certificate before, CN=old, expired on ${new Date(old.validTo).toISOString().slice(0, 10)}`;
+  const hint = 'ktadmin cert rotate --cert FILE --key FILE puts another one to use';
+  for (const more of [[], ['--dry-run']]) {
+    const env = daysBefore(old, -1);
+    expect(said(await server.ktadmin(['cert', 'rollback', ...more], { env }))).toEqual(
+      refusal(8, message, hint),
+    );
+  }
+  expect(await state()).toEqual(before);
 });

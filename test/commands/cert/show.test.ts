@@ -75,9 +75,15 @@ presented
 test('a request that waits and certificates that are kept are counted; the key is not opened', async () => {
   await mkdir(ssl('pending'), { recursive: true });
   await writeFile(ssl('pending/request.csr'), 'a request');
-  for (const name of ['kept-2026-11-20T00-00-00Z', 'kept-2026-11-21T00-00-00Z', '2026-11-22T00-00-00Z'])
-    await mkdir(ssl(name));
   const key = ssl('ssl-cert-keytrustee-pk.pem');
+  const settings = { SSL_CERTIFICATE: ssl('ssl-cert-keytrustee.pem'), SSL_PRIVATE_KEY: key };
+  for (const name of ['kept-2026-11-20T00-00-00Z', 'kept-2026-11-21T00-00-00Z', '2026-11-22T00-00-00Z']) {
+    await mkdir(ssl(name));
+    await writeFile(ssl(`${name}/settings.json`), JSON.stringify({ settings }));
+    for (const path of Object.values(settings)) await run('cp', ['-a', path, ssl(name)]);
+  }
+  // Nobody could go back to these.
+  for (const name of ['kept-2026-11-19T00-00-00Z', 'kept-by-hand']) await mkdir(ssl(name));
   const before = await readFile(key);
   await writeFile(key, 'no key at all');
   await configure(server, { SSL_PRIVATE_KEY_PASSWORD_SCRIPT: '/bin/echo -n s3cr3t' });
