@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Shown } from '../../../src/lib/certificates/show.ts';
 import { daysBefore, hasFaketime } from '../../support/clock.ts';
 import { refusal, said } from '../../support/refusal.ts';
 import { run, sharedServer } from '../../support/sandbox.ts';
@@ -57,7 +58,8 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
     [31, undefined],
     [29, 'in 29 days'],
     [1, 'in 1 day'],
-  ])('cert check %i days before: no fault, and from 30 days on a warning', async (days, words) => {
+    [0.5, 'within a day'],
+  ])('cert check %d days before: no fault, and from 30 days on a warning', async (days, words) => {
     const { status, stderr } = said(await at(days, 'cert', 'check'));
     const expires = `SSL_CERTIFICATE expires on ${certificate.validTo}`;
     expect([status, stderr.includes(expires)]).toEqual([0, words !== undefined]);
@@ -69,5 +71,54 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
       'ask for a new one, ktadmin cert request writes the request, and put it to use by ktadmin cert rotate';
     const faults = `the certificate cannot be used:\n  SSL_CERTIFICATE expired on ${certificate.validTo}\n    ${renew}\n1 fault`;
     expect(said(await at(-1, 'cert', 'check'))).toEqual(refusal(8, faults));
+  });
+
+  // One that expired less than a day ago has -1 days left: only whole days count.
+  test.each([
+    [31, 31, '31 days left', false],
+    [29, 29, '29 days left', true],
+    [1, 1, '1 day left', true],
+    [0.5, 0, 'less than a day left', true],
+    [-1, -2, 'expired 1 day ago', true],
+    [61, 61, 'valid from', true],
+  ])('cert show %d days before: %d whole days, %s', async (days, whole, words, isWarned) => {
+    const [shown, json] = await Promise.all([at(days, 'cert', 'show'), at(days, 'cert', 'show', '--json')]);
+    const from = `${new Date(certificate.validFrom).toISOString().slice(0, 19)}Z`;
+    const validity = words === 'valid from' ? `valid from ${from}` : words;
+    const warning = `CN=kts01.example.com: ${validity} (until ${end})`;
+    const { status, stdout, stderr } = said(shown);
+    expect([status, stderr]).toEqual([0, isWarned ? `ktadmin: warning: ${warning}\n` : '']);
+    expect(stdout).toContain(
+      `  validity        ${validity}\n  from            ${from}\n  to              ${end}\n`,
+    );
+    const { configured, presented, agrees, warnings } = JSON.parse(json.stdout) as Shown;
+    const [own] = configured.chain;
+    expect([json.status, own?.daysLeft, own?.validity, agrees]).toEqual([0, whole, validity, true]);
+    expect(presented.map(({ chain }) => chain)).toEqual([configured.chain]);
+    expect(warnings).toEqual(isWarned ? [warning] : []);
+  });
+
+  test('on its last day doctor is critical, and before its first one cert check refuses', async () => {
+    const last = said(await at(0.5, 'doctor'));
+    expect([last.status, last.stdout.split('\n')[0]]).toEqual([
+      2,
+      `KEYTRUSTEE CRITICAL - certificate: expires in less than a day, on ${end}; 8 checks, 1 not OK`,
+    ]);
+    const clock = 'look whether the clock is right (timedatectl), or wait until then';
+    const early = `SSL_CERTIFICATE is valid only from ${certificate.validFrom}`;
+    const faults = `the certificate cannot be used:\n  ${early}\n    ${clock}\n1 fault`;
+    expect(said(await at(61, 'cert', 'check'))).toEqual(refusal(8, faults));
+  });
+
+  test('before its first day doctor says so', async () => {
+    const early = said(await at(61, 'doctor'));
+    const from = `${new Date(certificate.validFrom).toISOString().slice(0, 19)}Z`;
+    expect([early.status, early.stdout.split('\n').filter((line) => /^CRIT|^KEY/.test(line))]).toEqual([
+      2,
+      [
+        `KEYTRUSTEE CRITICAL - certificate: is valid only from ${from}; 8 checks, 1 not OK`,
+        `CRITICAL  certificate    is valid only from ${from}; next: timedatectl`,
+      ],
+    ]);
   });
 });
