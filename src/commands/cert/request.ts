@@ -25,7 +25,7 @@ export default command({
     const host = settings.configuration.EXTERNAL_ADDRESS;
     const wanted = { host, names: values.san, wish: wishOf(values) };
     const made = await intoCallerFile(file, terminal, async () => {
-      const requested = await withLock(settings.confdir, 'certificate', () =>
+      const requested = await withLock(settings.confdir, 'certificate command', () =>
         recordedCertificate(settings, 'certificate.request', (record) =>
           requestCertificate(certificatePlace(settings), wanted, record),
         ),

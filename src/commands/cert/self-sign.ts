@@ -23,7 +23,7 @@ export default command({
   async run({ days, san, ...values }, { settings }) {
     const host = settings.configuration.EXTERNAL_ADDRESS;
     const wanted = { host, names: san, wish: wishOf(values), days };
-    return withLock(settings.confdir, 'certificate', () =>
+    return withLock(settings.confdir, 'certificate command', () =>
       recordedCertificate(settings, 'certificate.self-sign', (record) =>
         selfSignCertificate(certificatePlace(settings), wanted, record),
       ),

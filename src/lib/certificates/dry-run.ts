@@ -61,7 +61,7 @@ async function describe(site: Site, wanted: Wanted): Promise<string[]> {
 
 /** Does everything of a rotation but writing. */
 export async function rehearseRotation(site: Site, makeWish: () => Promise<Wish>): Promise<DryRun> {
-  return withLock(site.confdir, 'certificate', async () => {
+  return withLock(site.confdir, 'certificate command', async () => {
     const wish = await makeWish();
     const examined = await examine(site, wish);
     const { warnings } = examined;
@@ -75,7 +75,7 @@ export async function rehearseRotation(site: Site, makeWish: () => Promise<Wish>
 
 /** Does everything of a rollback but writing. */
 export async function rehearseRollback(site: Site, protocol: Protocol): Promise<DryRun> {
-  return withLock(site.confdir, 'certificate', async () => {
+  return withLock(site.confdir, 'certificate command', async () => {
     const cut = await describeCut(site);
     return { steps: [...cut, ...(await describe(site, await rollbackWanted(site, protocol)))], warnings: [] };
   });

@@ -64,7 +64,7 @@ export async function rollbackWanted({ store }: Site, protocol: Protocol): Promi
 
 /** Goes back to the pair that was in use before. What it replaces is kept, so that a second rollback goes forward again. */
 export async function rollback(site: Site, protocol: Protocol): Promise<Outcome> {
-  return withLock(site.confdir, 'certificate', async () => {
+  return withLock(site.confdir, 'certificate command', async () => {
     const settled = await settle(site);
     if (settled?.event === 'certificate.rollback') return settled;
     return exchange(site, await rollbackWanted(site, protocol));

@@ -34,7 +34,7 @@ async function rotateTo(site: Site, wish: Wish, settled: Outcome | undefined): P
 
 /** Puts a certificate to use. What a run before had begun is brought to its end first. */
 export async function rotate(site: Site, makeWish: MakeWish): Promise<Outcome> {
-  return withLock(site.confdir, 'certificate', async () => {
+  return withLock(site.confdir, 'certificate command', async () => {
     const settled = await settle(site);
     const wish = await makeWish(settled);
     if (wish !== undefined) return rotateTo(site, wish, settled);

@@ -96,10 +96,10 @@ describe('--out', () => {
 });
 
 test('two at once: the second is told', async () => {
-  const [first, second] = await withLock(server.confdir, 'certificate', () =>
+  const [first, second] = await withLock(server.confdir, 'certificate command', () =>
     Promise.all([cert(['request']), cert(['self-sign'])]),
   );
-  const message = `another certificate is at work in ${server.confdir}`;
+  const message = `another certificate command is at work in ${server.confdir}`;
   expect(said(first)).toEqual(refusal(75, message, 'wait until it has ended'));
   expect(said(second)).toEqual(refusal(75, message, 'wait until it has ended'));
 });

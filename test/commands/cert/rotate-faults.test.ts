@@ -107,13 +107,14 @@ test('SIGTERM in the middle puts everything back, and is the status', async () =
 });
 
 test('of two at once one is told of the other', async () => {
-  const release = await takeLock(server.confdir, 'certificate');
+  const release = await takeLock(server.confdir, 'certificate command');
   onTestFinished(release);
-  for (const words of [['rotate', ...ca.options('a')], ['rollback']]) {
+  const rotation = ['rotate', ...ca.options('a')];
+  for (const words of [rotation, [...rotation, '--dry-run'], ['rollback'], ['rollback', '--dry-run']]) {
     const refused = await server.ktadmin(['cert', ...words]);
     expect([refused.status, withoutDrop(refused.stderr)]).toEqual([
       75,
-      `ktadmin: error: another certificate is at work in ${server.confdir}\nktadmin: hint: wait until it has ended\n`,
+      `ktadmin: error: another certificate command is at work in ${server.confdir}\nktadmin: hint: wait until it has ended\n`,
     ]);
   }
   await nothingChanged();
