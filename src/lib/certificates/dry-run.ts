@@ -4,12 +4,15 @@ import { dirname, join } from 'node:path';
 import { exists, requireSpace } from '../core/files.ts';
 import { withLock } from '../core/lock.ts';
 import type { Protocol } from '../tls/context.ts';
+import { findBefore } from './before.ts';
+import { isOwn } from './generation.ts';
+import { wouldRefuse } from './refused.ts';
 import { rollbackWanted } from './rollback.ts';
 import { findServer } from './running.ts';
 import { isSame, readPairSettings } from './settings.ts';
 import { findCut } from './settle.ts';
 import type { Site, Wanted } from './site.ts';
-import { examine, isInUse, type Wish, wantedOf } from './wish.ts';
+import { examine, isInUse, namedInPlace, type Wish, wantedOf } from './wish.ts';
 
 /** What would be done. */
 export interface DryRun {
@@ -45,12 +48,15 @@ async function describe(site: Site, wanted: Wanted): Promise<string[]> {
   const { pair, told } = wanted;
   if (pair.settings !== undefined) await wanted.check(pair.settings);
   const current = await readPairSettings(settings);
-  const isNew = pair.settings === undefined || !isSame(pair.settings, current);
+  const isThere = pair.settings !== undefined && isSame(pair.settings, current);
+  const before = await findBefore(site, current, isThere);
+  const isCopied = pair.settings !== undefined && !isOwn(store, pair.settings);
   return [
     `checked: ${told.subject}, until ${told.validTo.slice(0, 10)}`,
-    ...(isNew ? [`copy what is in use to ${join(store, 'kept-TIME')}`] : []),
+    ...(before.pair === undefined ? [] : [`copy what is in use to ${join(store, 'kept-TIME')}`]),
     ...(pair.settings === undefined ? [`write it to ${join(store, 'TIME')}`] : []),
-    ...(isNew ? [`have ${settings} name ${pair.settings?.SSL_CERTIFICATE ?? join(store, 'TIME')}`] : []),
+    ...(isCopied ? [`keep a copy of it in ${join(store, 'TIME')}`] : []),
+    ...(isThere ? [] : [`have ${settings} name ${pair.settings?.SSL_CERTIFICATE ?? join(store, 'TIME')}`]),
     server === undefined
       ? 'no server runs: nothing is probed'
       : `have the server take it over (process ${server.pid}), and connect to ${server.addresses.join(', ')}`,
@@ -63,7 +69,9 @@ async function describe(site: Site, wanted: Wanted): Promise<string[]> {
 export async function rehearseRotation(site: Site, makeWish: () => Promise<Wish>): Promise<DryRun> {
   return withLock(site.confdir, 'certificate command', async () => {
     const wish = await makeWish();
-    const examined = await examine(site, wish);
+    const examined = await examine(site, wish).catch(async (error: unknown) => {
+      throw await wouldRefuse(site, namedInPlace(wish), error);
+    });
     const { warnings } = examined;
     const current = await readPairSettings(site.settings);
     const isThere = await isInUse(site, current, examined, wish);

@@ -3,6 +3,7 @@ import { checkInterruption } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
 import { type Journal, writeJournal } from './journal.ts';
 import { putBack, record, recordFailure, tidy } from './outcome.ts';
+import { refused } from './refused.ts';
 import { findServer, takeOver } from './running.ts';
 import { changesFor } from './settings.ts';
 import type { Outcome, Site, Wanted } from './site.ts';
@@ -14,8 +15,9 @@ async function stageRecorded(site: Site, wanted: Wanted): ReturnType<typeof stag
     await site.reporter.step('asking the server', () => findServer(site.confdir));
     return await site.reporter.step('writing it beside what is in use', () => stage(site, wanted));
   } catch (error) {
-    await recordFailure(site, wanted.event, { ...wanted.told, before: null }, error);
-    throw error;
+    const full = await refused(site, wanted.pair.settings ?? {}, error);
+    await recordFailure(site, wanted.event, { ...wanted.told, before: null }, full);
+    throw full;
   }
 }
 

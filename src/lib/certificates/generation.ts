@@ -1,5 +1,5 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { failure } from '../core/errors.ts';
 import { createExclusively, exists, syncDirectory, writeAll } from '../core/files.ts';
 import type { PairFiles } from '../tls/pair.ts';
@@ -75,6 +75,14 @@ export async function freeStamp(store: string, now = new Date()): Promise<string
     const name = number === 1 ? stamp : `${stamp}-${number}`;
     if (!(await exists(join(store, name))) && !(await exists(join(store, `kept-${name}`)))) return name;
   }
+}
+
+/** Whether all files of a pair lie in a directory that was made for them: nobody else writes there. */
+export function isOwn(store: string, files: PairFiles): boolean {
+  return (Object.keys(NAMES) as FileSetting[]).every((setting) => {
+    const directory = dirname(files[setting] ?? files.SSL_CERTIFICATE);
+    return dirname(directory) === store && STAMP.test(basename(directory));
+  });
 }
 
 /** The directories of a kind, the newest first. */

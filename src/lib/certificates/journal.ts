@@ -27,6 +27,8 @@ export interface Journal {
   stamp: string;
   from: PairFiles;
   to: PairFiles;
+  /** By which settings a server has again what was in use: `from`, or its copy where other files lie there by now; null where it is gone. */
+  back: PairFiles | null;
   /** The directories that were made for it, in the store. */
   made: string | null;
   kept: string | null;

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSmallFile, removeTree, syncDirectory } from '../core/files.ts';
+import { exists, readSmallFile, removeTree, syncDirectory } from '../core/files.ts';
 import type { PairFiles } from '../tls/pair.ts';
 import {
   type Contents,
@@ -10,7 +11,7 @@ import {
   writeChecked,
   writeContents,
 } from './generation.ts';
-import { liesIn, pairSettings } from './settings.ts';
+import { isSame, liesIn, pairSettings } from './settings.ts';
 
 /** So many pairs that were in use before are kept. */
 const KEPT = 5;
@@ -18,23 +19,20 @@ const KEPT = 5;
 const NAME = 'settings.json';
 const LONGEST = 65_536;
 
-/** A pair that was in use, as it was kept. */
-export interface Kept {
-  /** The name of its directory. */
-  name: string;
-  /** What the settings were. */
-  settings: PairFiles;
-  /** The copies of its files. */
-  copies: PairFiles;
-  contents: Contents;
-}
-
 /** What a pair in use is kept as: its files byte for byte, and what the settings said. */
 export interface InUse {
   settings: PairFiles;
   contents: Contents;
   /** SHA-256 of the certificate, where it is one. */
   fingerprint: string | undefined;
+}
+
+/** A pair that was in use, or that is in use where others may overwrite it, as it was kept. */
+export interface Kept extends InUse {
+  /** The name of its directory. */
+  name: string;
+  /** The copies of its files. */
+  copies: PairFiles;
 }
 
 /** Reads what is in use; undefined where its files are not there, or cannot be read any more. */
@@ -47,7 +45,8 @@ export async function readInUse(settings: PairFiles): Promise<InUse | undefined>
   }
 }
 
-function fingerprintOf({ SSL_CERTIFICATE }: Contents): string | undefined {
+/** SHA-256 of the certificate of a pair, where it is one. */
+export function fingerprintOf({ SSL_CERTIFICATE }: Contents): string | undefined {
   try {
     return new X509Certificate(SSL_CERTIFICATE ?? '').fingerprint256;
   } catch {
@@ -55,10 +54,10 @@ function fingerprintOf({ SSL_CERTIFICATE }: Contents): string | undefined {
   }
 }
 
-/** Writes a copy of what is in use into a directory. */
+/** Writes a copy of what is in use, or comes into use, into a directory. */
 export async function writeKept(directory: string, inUse: InUse, now = new Date()): Promise<void> {
   const { settings, contents, fingerprint } = inUse;
-  const record = { settings, fingerprint, replaced: now.toISOString() };
+  const record = { settings, fingerprint, written: now.toISOString() };
   await writeChecked(join(directory, NAME), `${JSON.stringify(record, null, 2)}\n`);
   await writeContents(directory, contents);
 }
@@ -74,7 +73,8 @@ async function readKept(store: string, name: string): Promise<Kept | undefined> 
       { SSL_CA_CERTIFICATE: settings.SSL_CA_CERTIFICATE },
       settings.SSL_PRIVATE_KEY_PASSWORD_SCRIPT,
     );
-    return { name, settings, copies, contents: await readContents(copies) };
+    const contents = await readContents(copies);
+    return { name, settings, copies, contents, fingerprint: fingerprintOf(contents) };
   } catch {
     // Somebody took a file out of it: there is nothing to go back to, and no reason to fail for it.
     return undefined;
@@ -88,25 +88,45 @@ export async function listKept(store: string): Promise<Kept[]> {
   return kept.filter((one) => one !== undefined);
 }
 
-/** Whether the files that the settings named then still hold that very pair. */
-export async function isStillThere({ settings, contents }: Kept): Promise<boolean> {
-  const now = await readInUse(settings);
+/**
+ * The copy of the pair that the settings name where it lies: what came into use there, whatever lies there by now. The
+ * newest, which is the only one unless a run was cut off.
+ */
+export async function copyOf(store: string, settings: PairFiles): Promise<Kept | undefined> {
+  const names = (await exists(store)) ? await stampedNames(store, 'made') : [];
+  for (const name of names) {
+    const copy = await readKept(store, name);
+    if (copy !== undefined && isSame(copy.settings, settings)) return copy;
+  }
+  return undefined;
+}
+
+/** Whether two hold the same, byte for byte. */
+export function holdsSame(one: InUse, other: InUse | undefined): boolean {
   return (['SSL_CERTIFICATE', 'SSL_PRIVATE_KEY', 'SSL_CA_CERTIFICATE'] as const).every((name) =>
-    Buffer.from(contents[name] ?? '').equals(Buffer.from(now?.contents[name] ?? '')),
+    Buffer.from(one.contents[name] ?? '').equals(Buffer.from(other?.contents[name] ?? '')),
   );
+}
+
+/** Whether the files that the settings named then still hold that very pair. */
+export async function isStillThere(kept: Kept): Promise<boolean> {
+  return holdsSame(kept, await readInUse(kept.settings));
 }
 
 /**
  * Removes what nothing needs any more: pairs kept beyond the newest five, and directories that neither the settings nor a
- * pair that is kept names.
+ * pair that is kept names, but for the one that was made last, which may be the copy of what is used where it lies.
  */
-export async function prune(store: string, inUse: PairFiles): Promise<void> {
+export async function prune(store: string, inUse: PairFiles, made: string | null): Promise<void> {
   const names = await stampedNames(store, 'kept');
   for (const name of names.slice(KEPT)) await removeTree(join(store, name));
   const named = [inUse, ...(await listKept(store)).map(({ settings }) => settings)];
   for (const name of await stampedNames(store, 'made')) {
     const directory = join(store, name);
+    if (name === made) continue;
     if (!named.some((files) => liesIn(files, directory))) await removeTree(directory);
+    // It was the copy of what was used where it lay, and is not any more.
+    else await rm(join(directory, NAME), { force: true });
   }
   await syncDirectory(store);
 }

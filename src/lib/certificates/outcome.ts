@@ -1,15 +1,14 @@
 import { join } from 'node:path';
 import { type ChangedFile, changeSettings, restoreSettings } from '../core/configuration-change.ts';
-import { askServer } from '../core/control.ts';
-import { explain, failure } from '../core/errors.ts';
+import { explain } from '../core/errors.ts';
 import { removeTree } from '../core/files.ts';
 import { Interrupted } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
 import { type AuditEvent, recordChange } from '../core/trail.ts';
+import { goingBackFailed, returnTo, withAfter } from './going-back.ts';
 import { type Journal, removeJournal, type Told } from './journal.ts';
 import { prune } from './kept.ts';
 import { discardPending } from './pending.ts';
-import { takeOver } from './running.ts';
 import { changesFor, isSame, liesIn, readPairSettings } from './settings.ts';
 import type { Outcome, Site } from './site.ts';
 
@@ -37,7 +36,8 @@ export async function recordFailure(
   told: Told,
   error: unknown,
 ): Promise<void> {
-  const reason = error instanceof Interrupted ? error.message : explain(error).message;
+  const { message } = error instanceof Interrupted ? error : explain(error);
+  const reason = message.replaceAll(/\s*\n\s*/g, ' ');
   await trail
     .change({ event, ...actor, what: whatOf(told), outcome: 'failed', reason })
     .catch(() => undefined);
@@ -50,7 +50,7 @@ export async function tidy(site: Site, journal: Journal, probed: number): Promis
   try {
     if (consumed === 'pending') await discardPending(site.store);
     else if (consumed !== null) await removeTree(join(site.store, consumed));
-    await prune(site.store, to);
+    await prune(site.store, to, journal.made);
     reached('cert-tidied');
     await removeJournal(site.store);
   } catch (error) {
@@ -70,27 +70,21 @@ export async function discard({ store, settings }: Site, { made, kept }: Journal
   await removeJournal(store);
 }
 
-/** Has the server go back to what was in use; returns what is to be said where it does not. */
-async function tellServer({ confdir, host }: Site, { told: { before } }: Journal): Promise<string> {
-  try {
-    if (before === null) await askServer(confdir, 'reload');
-    else await takeOver(confdir, { host, fingerprint: before });
-    return '';
-  } catch (error) {
-    return `; the server could not be told of that (${explain(error).message}): restart it`;
-  }
-}
-
 /** Puts the settings back, and the server; returns what is to be said of it. */
 async function goBack(site: Site, journal: Journal, changed: ChangedFile | undefined): Promise<string> {
-  const { from, to } = journal;
-  const isSwitched = !isSame(from, to) && isSame(await readPairSettings(site.settings), to);
-  if (isSwitched && changed !== undefined) await restoreSettings(site.settings, changed, changesFor(from));
-  else if (isSwitched) await changeSettings(site.settings, changesFor(from));
-  reached('cert-returned');
-  const unsaid = isSwitched ? await tellServer(site, journal) : '';
+  const { from, to, back, told } = journal;
+  const now = await readPairSettings(site.settings);
+  // Settings that somebody else has written meanwhile stay.
+  const after =
+    isSame(now, to) || isSame(now, from)
+      ? await returnTo(site, { from, back, before: told.before }, (settings) =>
+          changed !== undefined && isSame(settings, from)
+            ? restoreSettings(site.settings, changed, changesFor(from))
+            : changeSettings(site.settings, changesFor(settings)),
+        )
+      : 'the certificate that was in use stays in use';
   await discard(site, journal);
-  return `the certificate that was in use stays in use${unsaid}`;
+  return after;
 }
 
 /** Puts everything back after a failure, records that, and returns the error that says why and how things are now. */
@@ -100,11 +94,8 @@ export async function putBack(
   error: unknown,
   changed?: ChangedFile,
 ): Promise<Error> {
-  const after = await goBack(site, journal, changed).catch(
-    (trouble: unknown) => `going back failed, too (${explain(trouble).message}): run the command again`,
-  );
-  await recordFailure(site, journal.event, journal.told, error);
-  if (error instanceof Interrupted) return error;
-  const { code, message, hint } = explain(error);
-  return failure(code, `${message}; ${after}`, hint, error);
+  const after = await goBack(site, journal, changed).catch(goingBackFailed);
+  const full = withAfter(error, after);
+  await recordFailure(site, journal.event, journal.told, full);
+  return error instanceof Interrupted ? error : full;
 }

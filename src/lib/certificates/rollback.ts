@@ -10,7 +10,8 @@ import { exchange } from './exchange.ts';
 import { isStillThere, type Kept, listKept } from './kept.ts';
 import { settle } from './settle.ts';
 import type { Outcome, Site, Wanted } from './site.ts';
-import { checkAsServer, toldOf } from './wish.ts';
+import { toldOf } from './told.ts';
+import { checkAsServer } from './wish.ts';
 
 /** The pair to which a rollback goes: the newest that is kept. */
 async function newestKept(store: string): Promise<Kept> {

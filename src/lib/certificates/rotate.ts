@@ -1,11 +1,14 @@
 import { withLock } from '../core/lock.ts';
 import type { PairFiles } from '../tls/pair.ts';
+import { isSafe } from './before.ts';
 import { exchange } from './exchange.ts';
+import { refused } from './refused.ts';
 import { isPresented } from './running.ts';
 import { readPairSettings } from './settings.ts';
 import { settle } from './settle.ts';
 import type { Outcome, Site } from './site.ts';
-import { type Examined, examine, isInUse, toldOf, type Wish, wantedOf } from './wish.ts';
+import { toldOf } from './told.ts';
+import { type Examined, examine, isInUse, namedInPlace, type Wish, wantedOf } from './wish.ts';
 
 /** Makes the wish once an earlier run has been brought to an end; undefined where that was all that was wanted. */
 export type MakeWish = (settled: Outcome | undefined) => Promise<Wish | undefined>;
@@ -19,13 +22,23 @@ function unchanged({ own }: Examined, { place, origin }: Wish, files: PairFiles)
   };
 }
 
+/** Looks at what was given; where that took the place of what is in use and is refused, what is in use is not to be lost. */
+async function examineOrReturn(site: Site, wish: Wish): Promise<Examined> {
+  try {
+    return await site.reporter.step('checking it', () => examine(site, wish));
+  } catch (error) {
+    throw await refused(site, namedInPlace(wish), error);
+  }
+}
+
 async function rotateTo(site: Site, wish: Wish, settled: Outcome | undefined): Promise<Outcome> {
-  const examined = await site.reporter.step('checking it', () => examine(site, wish));
+  const examined = await examineOrReturn(site, wish);
   const { warnings, own } = examined;
   if (settled?.fingerprint === own.fingerprint256) return settled;
   const current = await readPairSettings(site.settings);
   const isThere = await isInUse(site, current, examined, wish);
-  if (isThere && (await isPresented(site, own.fingerprint256)))
+  const isDone = wish.place === 'copied' || (await isSafe(site.store, current));
+  if (isThere && isDone && (await isPresented(site, own.fingerprint256)))
     return { ...unchanged(examined, wish, current), warnings };
   const wanted = await wantedOf(wish, examined, current);
   const outcome = await exchange(site, isThere ? { ...wanted, pair: { settings: current } } : wanted);

@@ -32,6 +32,11 @@ export function isSame(one: PairFiles, other: PairFiles): boolean {
   return SETTINGS.every((name) => one[name] === other[name]);
 }
 
+/** Whether two name a file alike. */
+export function overlap(one: Partial<PairFiles>, other: PairFiles): boolean {
+  return SETTINGS.slice(0, 3).some((name) => one[name] !== undefined && one[name] === other[name]);
+}
+
 /** What a configuration file says of the pair now. */
 export async function readPairSettings(path: string): Promise<PairFiles> {
   return pairSettings(parseConfigurationText(path, await readFile(path, 'utf8')));

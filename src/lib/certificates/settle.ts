@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { exists, sweep } from '../core/files.ts';
 import { resume } from './exchange.ts';
 import { UNFINISHED } from './generation.ts';
@@ -14,7 +15,11 @@ export async function findCut({ store, settings }: Pick<Site, 'store' | 'setting
   if (!(await exists(store))) return undefined;
   const journal = await readJournal(store);
   if (journal === undefined) return undefined;
-  return { journal, how: isSame(await readPairSettings(settings), journal.to) ? 'finish' : 'drop' };
+  const { to, made } = journal;
+  // Files that are used where they lie have the same names before; what was made for it has its name from when all is placed.
+  const isPlaced = made === null || (await exists(join(store, made)));
+  const isNamed = isSame(await readPairSettings(settings), to);
+  return { journal, how: isPlaced && isNamed ? 'finish' : 'drop' };
 }
 
 /** Finishes an exchange that was cut off, or takes away what was written for it. Returns what was finished. */

@@ -2,9 +2,11 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makePrivateDirectory, removeTree, sweep, syncDirectory } from '../core/files.ts';
 import { randomSuffix } from '../core/random.ts';
-import { filesIn, freeStamp, UNFINISHED, writeContents } from './generation.ts';
+import type { PairFiles } from '../tls/pair.ts';
+import { findBefore } from './before.ts';
+import { filesIn, freeStamp, isOwn, readContents, UNFINISHED, writeContents } from './generation.ts';
 import type { Journal } from './journal.ts';
-import { readInUse, writeKept } from './kept.ts';
+import { fingerprintOf, writeKept } from './kept.ts';
 import { isSame, readPairSettings } from './settings.ts';
 import type { Site, Wanted } from './site.ts';
 
@@ -20,27 +22,43 @@ async function writeInto(directory: string, write: (directory: string) => Promis
   await write(directory);
 }
 
-/** Writes the new pair and a copy of the one in use into a directory, and looks at what was written. */
-async function writeAll({ store, settings }: Site, wanted: Wanted, staging: string): Promise<Journal> {
-  const { pair, event, consumed } = wanted;
-  const from = await readPairSettings(settings);
-  // Files that were exchanged where they lie are the new ones by now.
-  const isThere = wanted.pair.settings !== undefined && isSame(from, wanted.pair.settings);
-  const inUse = isThere ? undefined : await readInUse(from);
-  const stamp = await freeStamp(store);
-  const kept = inUse === undefined ? null : `kept-${stamp}`;
-  if (inUse !== undefined && kept !== null)
-    await writeInto(join(staging, kept), (at) => writeKept(at, inUse));
-  const told = { ...wanted.told, before: inUse?.fingerprint ?? null };
-  const journal = { event, stamp, from, kept, consumed, told };
+/** Writes a copy of files that are used where they lie: others may overwrite them, and what came into use is not to be gone. */
+async function writeCopy(settings: PairFiles, directory: string): Promise<PairFiles> {
+  const contents = await readContents(settings);
+  await writeInto(directory, (at) =>
+    writeKept(at, { settings, contents, fingerprint: fingerprintOf(contents) }),
+  );
+  return filesIn(directory, contents, settings.SSL_PRIVATE_KEY_PASSWORD_SCRIPT);
+}
+
+/** Writes the new pair, or a copy of it, and looks at it as the server will. */
+async function writeNew({ store }: Site, wanted: Wanted, staging: string, stamp: string) {
+  const { pair, check } = wanted;
   if (pair.settings !== undefined) {
-    await wanted.check(pair.settings);
-    return { ...journal, to: pair.settings, made: null };
+    await check(pair.settings);
+    if (isOwn(store, pair.settings)) return { to: pair.settings, made: null };
+    await check(await writeCopy(pair.settings, join(staging, stamp)));
+    return { to: pair.settings, made: stamp };
   }
   const { contents, script } = pair;
   await writeInto(join(staging, stamp), (at) => writeContents(at, contents));
-  await wanted.check(filesIn(join(staging, stamp), contents, script));
-  return { ...journal, to: filesIn(join(store, stamp), contents, script), made: stamp };
+  await check(filesIn(join(staging, stamp), contents, script));
+  return { to: filesIn(join(store, stamp), contents, script), made: stamp };
+}
+
+/** Writes the new pair and a copy of the one in use into a directory, and looks at what was written. */
+async function writeAll(site: Site, wanted: Wanted, staging: string): Promise<Journal> {
+  const from = await readPairSettings(site.settings);
+  // Files that were exchanged where they lie are the new ones by now.
+  const isThere = wanted.pair.settings !== undefined && isSame(from, wanted.pair.settings);
+  const { pair, back } = await findBefore(site, from, isThere);
+  const stamp = await freeStamp(site.store);
+  const kept = pair === undefined ? null : `kept-${stamp}`;
+  if (pair !== undefined && kept !== null) await writeInto(join(staging, kept), (at) => writeKept(at, pair));
+  const told = { ...wanted.told, before: pair?.fingerprint ?? null };
+  const { event, consumed } = wanted;
+  const made = await writeNew(site, wanted, staging, stamp);
+  return { event, stamp, from, back, kept, consumed, told, ...made };
 }
 
 /** Writes everything beside what is in use, under a name that nothing looks for; where that fails, nothing of it is left. */

@@ -12,6 +12,7 @@ import type { Told } from './journal.ts';
 import { placeFaults, placesOf } from './place.ts';
 import { isSame } from './settings.ts';
 import type { Site, Wanted } from './site.ts';
+import { toldOf } from './told.ts';
 
 /** What is to be put to use, and how. */
 export interface Wish {
@@ -55,13 +56,14 @@ export async function examine({ host }: Pick<Site, 'host'>, wish: Wish): Promise
   throw failure('untrusted', `there is no private key for ${given.certificate.path}`, 'add --key FILE');
 }
 
-/** What a certificate is told of as. */
-export function toldOf({ subject, fingerprint256: fingerprint, validTo }: X509Certificate) {
-  const name = (subject as string | undefined) ?? '';
+/** The files that are to be used where they lie; none where they are copied. */
+export function namedInPlace({ place, given: { certificate, key, authorities } }: Wish): Partial<PairFiles> {
+  if (place !== 'in-place') return {};
   return {
-    ...{ subject: name.replaceAll('\n', ', '), fingerprint },
-    validTo: new Date(validTo).toISOString(),
-  };
+    SSL_CERTIFICATE: certificate.path,
+    SSL_PRIVATE_KEY: key?.path,
+    SSL_CA_CERTIFICATE: authorities?.path,
+  } as Partial<PairFiles>;
 }
 
 /** What is written of a pair: the certificate alone, its authorities, and the key, with a password where a script prints one. */
