@@ -12,6 +12,7 @@ import {
   uuid,
   withoutOrganization,
 } from '../support/deposits.ts';
+import { someOf } from '../support/long.ts';
 import { refusal, said } from '../support/refusal.ts';
 import {
   isRoot,
@@ -335,7 +336,7 @@ describe('what is there now is never overwritten: status 6, and nothing changes'
     set = await fill(server);
     await onCluster('create database pristine template keytrustee');
   });
-  test.each(cases)('%s', async (_, change, only, message) => {
+  test.each(someOf(cases))('%s', async (_, change, only, message) => {
     await onCluster('drop database keytrustee', 'create database keytrustee template pristine');
     await server.query(change);
     const before = await dumpLines(server);

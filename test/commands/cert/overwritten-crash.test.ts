@@ -10,6 +10,7 @@ import {
 } from '../../support/authority.ts';
 import { give } from '../../support/faults.ts';
 import { type InPlace, inPlace, subjectPresented } from '../../support/in-place.ts';
+import { someOf } from '../../support/long.ts';
 import { sharedServer, temporaryDirectory, withoutDrop } from '../../support/sandbox.ts';
 import { configure, serving, sharedServing } from '../../support/serving.ts';
 
@@ -55,7 +56,7 @@ async function afterRestart(): Promise<string> {
 
 const STEPS = ['staged', 'journaled', 'placed', 'reloaded', 'recorded', 'tidied'];
 
-test.each(STEPS)(
+test.each(someOf(STEPS))(
   'a renewal in place that is killed at %s is finished by the same command, and kept',
   async (step) => {
     await put('a');

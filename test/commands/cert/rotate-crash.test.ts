@@ -9,6 +9,7 @@ import {
   configurationOf,
   storeOf,
 } from '../../support/authority.ts';
+import { someOf } from '../../support/long.ts';
 import { sharedServer, temporaryDirectory } from '../../support/sandbox.ts';
 import { sharedServing } from '../../support/serving.ts';
 
@@ -68,7 +69,7 @@ test('a rotation that is killed at any step leaves a whole pair, and the same co
 test('a rollback that is killed at any step leaves a whole pair, and the same command finishes it', async () => {
   expect((await server.ktadmin(['cert', 'rotate', ...ca.options('b')])).stdout).toContain('CN=b');
   let [from, to] = ['b', 'a'];
-  for (const step of STEPS) {
+  for (const step of someOf(STEPS)) {
     await killedAt(step, ['rollback'], from, to);
     [from, to] = [to, from];
   }
