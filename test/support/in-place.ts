@@ -43,7 +43,11 @@ export function inPlace(server: TestServer, ca: Authority): InPlace {
 }
 
 /** Has an authority issue a certificate that expired long ago. */
-export async function issueExpired(ca: Authority, name: string): Promise<void> {
+export const issueExpired = (ca: Authority, name: string) =>
+  issueBetween(ca, name, '20200101000000Z', '20200201000000Z');
+
+/** Has an authority issue a certificate that is valid from one time to another. */
+export async function issueBetween(ca: Authority, name: string, from: string, to: string): Promise<void> {
   await ca.issue(name);
   await writeFile(ca.at('index.txt'), '');
   const lines = [
@@ -61,7 +65,7 @@ export async function issueExpired(ca: Authority, name: string): Promise<void> {
   await ca.openssl(
     ...['ca', '-batch', '-notext', '-config', ca.at('ca.cnf'), '-md', 'sha256', '-create_serial'],
     ...['-cert', ca.at('ca.pem'), '-keyfile', ca.at('ca.key'), '-outdir', ca.at('.')],
-    ...['-startdate', '20200101000000Z', '-enddate', '20200201000000Z'],
+    ...['-startdate', from, '-enddate', to],
     ...['-in', ca.at(`${name}.csr`), '-out', ca.at(`${name}.pem`)],
   );
 }

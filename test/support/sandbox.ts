@@ -125,7 +125,8 @@ export interface TestServer {
   query(sql: string): Promise<string>;
 }
 
-async function replaceIn(path: string, pairs: [string, string][]): Promise<void> {
+/** Replaces texts in a file, each wherever it stands. */
+export async function replaceIn(path: string, pairs: [string, string][]): Promise<void> {
   let text = await readFile(path, 'utf8');
   for (const [from, to] of pairs) text = text.replaceAll(from, to);
   await writeFile(path, text);

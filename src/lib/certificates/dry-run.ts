@@ -6,17 +6,22 @@ import { withLock } from '../core/lock.ts';
 import type { Protocol } from '../tls/context.ts';
 import { findBefore } from './before.ts';
 import { isOwn } from './generation.ts';
+import type { Told } from './journal.ts';
 import { wouldRefuse } from './refused.ts';
 import { rollbackWanted } from './rollback.ts';
+import { isDone } from './rotate.ts';
 import { findServer } from './running.ts';
 import { isSame, readPairSettings } from './settings.ts';
 import { findCut } from './settle.ts';
 import type { Site, Wanted } from './site.ts';
+import { toldOf } from './told.ts';
 import { examine, isInUse, namedInPlace, type Wish, wantedOf } from './wish.ts';
 
 /** What would be done. */
 export interface DryRun {
   steps: string[];
+  /** False where it is in use already, and nothing is to be done for it. */
+  isNeeded: boolean;
   warnings: string[];
 }
 
@@ -41,6 +46,9 @@ async function describeCut(site: Site): Promise<string[]> {
     : [`remove what a run that was cut off has written for ${subject}`];
 }
 
+const checkedLine = ({ subject, validTo }: Pick<Told, 'subject' | 'validTo'>) =>
+  `checked: ${subject}, until ${validTo.slice(0, 10)}`;
+
 async function describe(site: Site, wanted: Wanted): Promise<string[]> {
   const { store, settings } = site;
   await requireWritable(site);
@@ -52,7 +60,7 @@ async function describe(site: Site, wanted: Wanted): Promise<string[]> {
   const before = await findBefore(site, current, isThere);
   const isCopied = pair.settings !== undefined && !isOwn(store, pair.settings);
   return [
-    `checked: ${told.subject}, until ${told.validTo.slice(0, 10)}`,
+    checkedLine(told),
     ...(before.pair === undefined ? [] : [`copy what is in use to ${join(store, 'kept-TIME')}`]),
     ...(pair.settings === undefined ? [`write it to ${join(store, 'TIME')}`] : []),
     ...(isCopied ? [`keep a copy of it in ${join(store, 'TIME')}`] : []),
@@ -75,9 +83,12 @@ export async function rehearseRotation(site: Site, makeWish: () => Promise<Wish>
     const { warnings } = examined;
     const current = await readPairSettings(site.settings);
     const isThere = await isInUse(site, current, examined, wish);
+    const cut = await describeCut(site);
+    if (isThere && (await isDone(site, current, examined, wish)))
+      return { steps: [...cut, checkedLine(toldOf(examined.own))], isNeeded: false, warnings };
     const wanted = await wantedOf(wish, examined, current);
     const steps = await describe(site, isThere ? { ...wanted, pair: { settings: current } } : wanted);
-    return { steps: [...(await describeCut(site)), ...steps], warnings };
+    return { steps: [...cut, ...steps], isNeeded: true, warnings };
   });
 }
 
@@ -85,6 +96,7 @@ export async function rehearseRotation(site: Site, makeWish: () => Promise<Wish>
 export async function rehearseRollback(site: Site, protocol: Protocol): Promise<DryRun> {
   return withLock(site.confdir, 'certificate command', async () => {
     const cut = await describeCut(site);
-    return { steps: [...cut, ...(await describe(site, await rollbackWanted(site, protocol)))], warnings: [] };
+    const { wanted, warnings } = await rollbackWanted(site, protocol);
+    return { steps: [...cut, ...(await describe(site, wanted))], isNeeded: true, warnings };
   });
 }

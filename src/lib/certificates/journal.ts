@@ -10,6 +10,7 @@ const LONGEST = 65_536;
 /** What is exchanged for what, for people and for the audit trail. */
 export interface Told {
   subject: string;
+  issuer: string;
   /** SHA-256 of the certificate that comes into use, and of the one that was in use, where that could be read. */
   fingerprint: string;
   before: string | null;

@@ -33,6 +33,8 @@ export interface Kept extends InUse {
   name: string;
   /** The copies of its files. */
   copies: PairFiles;
+  /** The configuration directory of the server that used it; what its settings name is that server's. */
+  confdir: string | undefined;
 }
 
 /** Reads what is in use; undefined where its files are not there, or cannot be read any more. */
@@ -54,19 +56,25 @@ export function fingerprintOf({ SSL_CERTIFICATE }: Contents): string | undefined
   }
 }
 
-/** Writes a copy of what is in use, or comes into use, into a directory. */
-export async function writeKept(directory: string, inUse: InUse, now = new Date()): Promise<void> {
+/** Writes a copy of what is in use, or comes into use, into a directory; the record says of which server. */
+export async function writeKept(
+  directory: string,
+  inUse: InUse,
+  confdir: string,
+  now = new Date(),
+): Promise<void> {
   const { settings, contents, fingerprint } = inUse;
-  const record = { settings, fingerprint, written: now.toISOString() };
+  const record = { confdir, settings, fingerprint, written: now.toISOString() };
   await writeChecked(join(directory, NAME), `${JSON.stringify(record, null, 2)}\n`);
   await writeContents(directory, contents);
 }
 
-async function readKept(store: string, name: string): Promise<Kept | undefined> {
+/** Reads a pair that is kept; undefined where it is not whole. */
+export async function readKept(store: string, name: string): Promise<Kept | undefined> {
   const directory = join(store, name);
   try {
     const text = await readSmallFile(join(directory, NAME), LONGEST);
-    const { settings: raw } = JSON.parse(text ?? '') as { settings: PairFiles };
+    const { settings: raw, confdir } = JSON.parse(text ?? '') as Pick<Kept, 'settings' | 'confdir'>;
     const settings = pairSettings(raw);
     const copies = filesIn(
       directory,
@@ -74,7 +82,7 @@ async function readKept(store: string, name: string): Promise<Kept | undefined> 
       settings.SSL_PRIVATE_KEY_PASSWORD_SCRIPT,
     );
     const contents = await readContents(copies);
-    return { name, settings, copies, contents, fingerprint: fingerprintOf(contents) };
+    return { name, settings, copies, contents, confdir, fingerprint: fingerprintOf(contents) };
   } catch {
     // Somebody took a file out of it: there is nothing to go back to, and no reason to fail for it.
     return undefined;
@@ -108,9 +116,12 @@ export function holdsSame(one: InUse, other: InUse | undefined): boolean {
   );
 }
 
-/** Whether the files that the settings named then still hold that very pair. */
-export async function isStillThere(kept: Kept): Promise<boolean> {
-  return holdsSame(kept, await readInUse(kept.settings));
+/**
+ * Whether the files that the settings named then still hold that very pair. Never where they were another server's, whose
+ * backup set was restored here: this one is not to depend on its files.
+ */
+export async function isStillThere(kept: Kept, confdir: string): Promise<boolean> {
+  return kept.confdir === confdir && holdsSame(kept, await readInUse(kept.settings));
 }
 
 /**

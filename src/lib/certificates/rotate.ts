@@ -22,6 +22,17 @@ function unchanged({ own }: Examined, { place, origin }: Wish, files: PairFiles)
   };
 }
 
+/** Whether nothing is left to be done for a pair that the settings name already. */
+export async function isDone(
+  site: Pick<Site, 'store' | 'confdir' | 'host'>,
+  current: PairFiles,
+  { own }: Examined,
+  { place }: Wish,
+): Promise<boolean> {
+  const isKept = place === 'copied' || (await isSafe(site.store, current));
+  return isKept && (await isPresented(site, own.fingerprint256));
+}
+
 /** Looks at what was given; where that took the place of what is in use and is refused, what is in use is not to be lost. */
 async function examineOrReturn(site: Site, wish: Wish): Promise<Examined> {
   try {
@@ -37,8 +48,7 @@ async function rotateTo(site: Site, wish: Wish, settled: Outcome | undefined): P
   if (settled?.fingerprint === own.fingerprint256) return settled;
   const current = await readPairSettings(site.settings);
   const isThere = await isInUse(site, current, examined, wish);
-  const isDone = wish.place === 'copied' || (await isSafe(site.store, current));
-  if (isThere && isDone && (await isPresented(site, own.fingerprint256)))
+  if (isThere && (await isDone(site, current, examined, wish)))
     return { ...unchanged(examined, wish, current), warnings };
   const wanted = await wantedOf(wish, examined, current);
   const outcome = await exchange(site, isThere ? { ...wanted, pair: { settings: current } } : wanted);

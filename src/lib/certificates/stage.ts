@@ -23,21 +23,21 @@ async function writeInto(directory: string, write: (directory: string) => Promis
 }
 
 /** Writes a copy of files that are used where they lie: others may overwrite them, and what came into use is not to be gone. */
-async function writeCopy(settings: PairFiles, directory: string): Promise<PairFiles> {
+async function writeCopy(settings: PairFiles, directory: string, confdir: string): Promise<PairFiles> {
   const contents = await readContents(settings);
   await writeInto(directory, (at) =>
-    writeKept(at, { settings, contents, fingerprint: fingerprintOf(contents) }),
+    writeKept(at, { settings, contents, fingerprint: fingerprintOf(contents) }, confdir),
   );
   return filesIn(directory, contents, settings.SSL_PRIVATE_KEY_PASSWORD_SCRIPT);
 }
 
 /** Writes the new pair, or a copy of it, and looks at it as the server will. */
-async function writeNew({ store }: Site, wanted: Wanted, staging: string, stamp: string) {
+async function writeNew({ store, confdir }: Site, wanted: Wanted, staging: string, stamp: string) {
   const { pair, check } = wanted;
   if (pair.settings !== undefined) {
     await check(pair.settings);
     if (isOwn(store, pair.settings)) return { to: pair.settings, made: null };
-    await check(await writeCopy(pair.settings, join(staging, stamp)));
+    await check(await writeCopy(pair.settings, join(staging, stamp), confdir));
     return { to: pair.settings, made: stamp };
   }
   const { contents, script } = pair;
@@ -54,7 +54,8 @@ async function writeAll(site: Site, wanted: Wanted, staging: string): Promise<Jo
   const { pair, back } = await findBefore(site, from, isThere);
   const stamp = await freeStamp(site.store);
   const kept = pair === undefined ? null : `kept-${stamp}`;
-  if (pair !== undefined && kept !== null) await writeInto(join(staging, kept), (at) => writeKept(at, pair));
+  if (pair !== undefined && kept !== null)
+    await writeInto(join(staging, kept), (at) => writeKept(at, pair, site.confdir));
   const told = { ...wanted.told, before: pair?.fingerprint ?? null };
   const { event, consumed } = wanted;
   const made = await writeNew(site, wanted, staging, stamp);

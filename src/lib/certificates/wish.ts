@@ -37,10 +37,15 @@ export interface Examined {
   warnings: string[];
 }
 
+/** Faults as an error lists them. */
+export function faultLines(faults: Pick<Fault, 'message' | 'hint'>[]): string[] {
+  return faults.map(({ message, hint }) => `  ${message}\n    ${hint}`);
+}
+
 /** Refuses what could not be used, and says everything that is wrong with it. */
 function refuseFaults(faults: Fault[]): void {
   if (faults.length === 0) return;
-  const list = faults.map(({ message, hint }) => `  ${message}\n    ${hint}`).join('\n');
+  const list = faultLines(faults).join('\n');
   throw failure('untrusted', `the certificate cannot be used:\n${list}`);
 }
 

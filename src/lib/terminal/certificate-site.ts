@@ -33,11 +33,14 @@ function probedLine({ isChanged, probed }: Outcome): string {
 
 /** Prints what is in use now, and how to go back. */
 async function printOutcome(outcome: Outcome, terminal: Terminal): Promise<void> {
-  const { subject, validTo, warnings, kept } = outcome;
+  const { subject, issuer, fingerprint, validTo, warnings, kept } = outcome;
   for (const warning of warnings) terminal.warn(warning);
+  if (terminal.quiet) return;
   const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY);
   const lines = [
     `in use now: ${subject}, until ${validTo.slice(0, 10)} (${days} days)`,
+    `  issued by ${issuer || 'nobody'}`,
+    `  SHA-256 ${fingerprint}`,
     probedLine(outcome),
     ...(kept === null ? [] : ['ktadmin cert rollback goes back to the one before']),
   ];
@@ -48,6 +51,8 @@ async function printOutcome(outcome: Outcome, terminal: Terminal): Promise<void>
 export async function printExchange(result: Outcome | DryRun, terminal: Terminal): Promise<void> {
   if (!('steps' in result)) return printOutcome(result, terminal);
   for (const warning of result.warnings) terminal.warn(warning);
+  if (terminal.quiet) return;
   const lines = result.steps.map((step, place) => `${place + 1}. ${step}`);
+  if (!result.isNeeded) lines.push('it is in use already: there is nothing else to do');
   await terminal.write(`${lines.join('\n')}\nnothing was changed\n`);
 }

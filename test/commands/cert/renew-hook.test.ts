@@ -39,7 +39,7 @@ const done = (probed: string) => ({
   status: 0,
   stdout: expect.stringMatching(
     new RegExp(
-      `^in use now: CN=server, until \\d{4}-\\d\\d-\\d\\d \\(89 days\\)\n${probed}\n(?:ktadmin cert rollback .*\n)?$`,
+      `^in use now: CN=server, until \\d{4}-\\d\\d-\\d\\d \\(89 days\\)\n  issued by CN=issuer\n  SHA-256 [0-9A-F:]{95}\n${probed}\n(?:ktadmin cert rollback .*\n)?$`,
     ),
   ),
   stderr: WARNING,

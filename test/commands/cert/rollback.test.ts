@@ -90,11 +90,12 @@ test('five pairs are kept that were in use, and nobody else can read them', asyn
 
 test('a kept pair of which somebody took a file is passed over', async () => {
   const store = join(server.confdir, '.ssl');
-  await rm(join(store, await newestKept(), 'ssl-cert-keytrustee-pk.pem'));
+  const newest = await newestKept();
+  await rm(join(store, newest, 'ssl-cert-keytrustee-pk.pem'));
   const back = await server.ktadmin(['cert', 'rollback', '--json']);
   expect(JSON.parse(back.stdout)).toMatchObject({
     ...{ event: 'certificate.rollback', subject: 'CN=b', origin: 'kept', place: 'copied' },
-    ...{ probed: 0, isChanged: true, warnings: [] },
+    ...{ probed: 0, isChanged: true, warnings: [`passed over ${newest}: a file of it is gone`] },
   });
 });
 
@@ -115,19 +116,18 @@ test('of a kept copy that somebody damaged it is said, and nothing is changed', 
   }
 });
 
-test.skipIf(!hasFaketime)('(needs faketime) an expired pair is not gone back to', async () => {
-  await ca.issue('old', 1);
-  const old = new X509Certificate(await readFile(ca.at('old.pem')));
-  await server.ktadmin(['cert', 'rotate', ...ca.options('old')]);
-  await server.ktadmin(['cert', 'rotate', ...ca.options('a')]);
-  const before = await state();
-  const message = `the certificate before, CN=old, expired on ${new Date(old.validTo).toISOString().slice(0, 10)}`;
-  const hint = 'ktadmin cert rotate --cert FILE --key FILE puts another one to use';
-  for (const more of [[], ['--dry-run']]) {
+test.skipIf(!hasFaketime)(
+  'defect: (needs faketime) an expired pair hid the good ones before it',
+  async () => {
+    await ca.issue('old', 1);
+    const old = new X509Certificate(await readFile(ca.at('old.pem')));
+    await server.ktadmin(['cert', 'rotate', ...ca.options('old')]);
+    await server.ktadmin(['cert', 'rotate', ...ca.options('a')]);
+    const passed = `ktadmin: warning: passed over ${await newestKept()}, CN=old: the certificate expired on ${old.validTo}\n`;
     const env = daysBefore(old, -1);
-    expect(said(await server.ktadmin(['cert', 'rollback', ...more], { env }))).toEqual(
-      refusal(8, message, hint),
-    );
-  }
-  expect(await state()).toEqual(before);
-});
+    const rehearsed = said(await server.ktadmin(['cert', 'rollback', '--dry-run'], { env }));
+    expect([rehearsed.status, rehearsed.stderr]).toEqual([0, passed]);
+    const back = said(await server.ktadmin(['cert', 'rollback'], { env }));
+    expect([back.status, subjectOf(back.stdout), back.stderr]).toEqual([0, 'CN=b', passed]);
+  },
+);

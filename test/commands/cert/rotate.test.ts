@@ -9,6 +9,7 @@ import {
   configurationOf,
   storeOf,
 } from '../../support/authority.ts';
+import { said } from '../../support/refusal.ts';
 import { sharedServer, temporaryDirectory, withoutDrop } from '../../support/sandbox.ts';
 import { serving, sharedServing } from '../../support/serving.ts';
 
@@ -32,13 +33,19 @@ async function presented(port: number): Promise<string[]> {
 }
 
 const until = () => new Date(Date.now() + 365 * 86_400_000).toISOString().slice(0, 10);
-const inUse = (name: string, probed: string) =>
-  `in use now: CN=${name}, until ${until()} (364 days)\n${probed}\nktadmin cert rollback goes back to the one before\n`;
+const named = async (name: string) =>
+  `in use now: CN=${name}, until ${until()} (364 days)\n  issued by CN=ca\n  SHA-256 ${await ca.fingerprint(name)}\n`;
+/** What is said of a certificate that came into use. */
+const inUse = async (name: string, probed: string) =>
+  `${await named(name)}${probed}\nktadmin cert rollback goes back to the one before\n`;
 
 test('a server that runs presents the certificate of an authority, and its configuration names a copy', async () => {
   const done = await server.ktadmin(['cert', 'rotate', ...ca.options('a')]);
   expect(withoutDrop(done.stderr)).toBe('');
-  expect(done).toMatchObject({ status: 0, stdout: inUse('a', 'the server presents it: 2 connections') });
+  expect(done).toMatchObject({
+    status: 0,
+    stdout: await inUse('a', 'the server presents it: 2 connections'),
+  });
   expect(await presented(running.port)).toEqual(['CN=a', 'CN=ca']);
   const { SSL_CERTIFICATE, SSL_PRIVATE_KEY, SSL_CA_CERTIFICATE } = await configurationOf(server);
   for (const path of [SSL_CERTIFICATE, SSL_PRIVATE_KEY, SSL_CA_CERTIFICATE] as string[]) {
@@ -54,10 +61,23 @@ test('a server that runs presents the certificate of an authority, and its confi
 test('the certificate that is in use already is left in use', async () => {
   const before = await storeOf(server);
   const done = await server.ktadmin(['cert', 'rotate', ...ca.options('a')]);
-  const text = `in use now: CN=a, until ${until()} (364 days)\nit was in use already: nothing was changed\n`;
+  const text = `${await named('a')}it was in use already: nothing was changed\n`;
   expect(done).toMatchObject({ status: 0, stdout: text });
   expect(await storeOf(server)).toEqual(before);
   expect(await certificateEvents(server)).toHaveLength(1);
+});
+
+test('defect: a dry run listed steps for a certificate that is in use already', async () => {
+  const done = await server.ktadmin(['cert', 'rotate', ...ca.options('a'), '--dry-run']);
+  const text = `1. checked: CN=a, until ${until()}\nit is in use already: there is nothing else to do\nnothing was changed\n`;
+  expect(done).toMatchObject({ status: 0, stdout: text });
+});
+
+test('defect: --quiet did not silence what was done', async () => {
+  for (const words of [['--dry-run'], []]) {
+    const done = await server.ktadmin(['cert', 'rotate', '--quiet', ...ca.options('a'), ...words]);
+    expect(said(done)).toEqual({ status: 0, stdout: '', stderr: '' });
+  }
 });
 
 test('each of two workers presents it, and a server that starts again does', async () => {
@@ -66,13 +86,16 @@ test('each of two workers presents it, and a server that starts again does', asy
   const pair = await serving(server, { args: ['--workers', '2'] });
   expect(await presented(pair.port)).toEqual(['CN=a', 'CN=ca']);
   const done = await server.ktadmin(['cert', 'rotate', ...ca.options('b')]);
-  expect(done).toMatchObject({ status: 0, stdout: inUse('b', 'the server presents it: 4 connections') });
+  expect(done).toMatchObject({
+    status: 0,
+    stdout: await inUse('b', 'the server presents it: 4 connections'),
+  });
   expect(await presented(pair.port)).toEqual(['CN=b', 'CN=ca']);
 });
 
 test('without a server it is done all the same, and said that nothing was probed', async () => {
   const done = await server.ktadmin(['cert', 'rotate', ...ca.options('c')]);
-  expect(done).toMatchObject({ status: 0, stdout: inUse('c', 'no server runs: nothing was probed') });
+  expect(done).toMatchObject({ status: 0, stdout: await inUse('c', 'no server runs: nothing was probed') });
   const again = await serving(server);
   expect(await presented(again.port)).toEqual(['CN=c', 'CN=ca']);
 });

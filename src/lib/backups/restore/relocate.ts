@@ -4,7 +4,7 @@ import { confdirFiles } from '../../core/config.ts';
 import { type Configuration, readRawConfiguration } from '../../core/configuration.ts';
 import { errorCode, failure } from '../../core/errors.ts';
 import { writeAtomically } from '../../core/files.ts';
-import { shellWord } from '../../core/quote.ts';
+import { isBelow, movedText, movedTo } from '../../core/relocation.ts';
 import { portSetting } from '../../database/cluster.ts';
 
 /** In what a restored server is to differ from the one that the set was made of. */
@@ -23,10 +23,6 @@ export interface Change {
   after: unknown;
 }
 
-const isBelow = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
-
-const movedTo = (path: string, from: string, to: string) => join(to, path.slice(from.length));
-
 /** The path of the cluster: as typed; else as far from the configuration directory as before, where it lay beside it. */
 function movedCluster(root: string, from: string, to: string): string {
   if (from === to) return root;
@@ -34,16 +30,6 @@ function movedCluster(root: string, from: string, to: string): string {
   return isBelow(root, dirname(from)) && dirname(from) !== '/'
     ? movedTo(root, dirname(from), dirname(to))
     : root;
-}
-
-/** A value that names something in the old directory: a path, or a command that has one among its words. */
-function movedValue(value: unknown, from: string, to: string): unknown {
-  if (typeof value !== 'string') return value;
-  if (isBelow(value, from)) return movedTo(value, from, to);
-  return value
-    .split(' ')
-    .map((word) => (isBelow(word, from) ? shellWord(movedTo(word, from, to)) : word))
-    .join(' ');
 }
 
 /** The port that a cluster's own settings name: those stay when the configuration is restored, so it is the true one. */
@@ -74,10 +60,12 @@ export async function chooseChanges(
   to: string,
   relocation: Relocation,
 ): Promise<Change[]> {
-  const same = from === to;
   const root = relocation.pgRootdir ?? movedCluster(configuration.PG_ROOTDIR, from, to);
   const moved: Record<string, unknown> = Object.fromEntries(
-    Object.entries(configuration).map(([key, value]) => [key, same ? value : movedValue(value, from, to)]),
+    Object.entries(configuration).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? movedText(value, from, to) : value,
+    ]),
   );
   const wanted: Record<string, unknown> = {
     ...moved,
