@@ -12,9 +12,12 @@ const LONGEST_DELAY = 60_000;
 const SETTLED = 60_000;
 
 /** A process that works for this one. */
-interface Member {
+export interface Member {
   /** Counts from 1 and stays the same when the worker is started again. */
   number: number;
+  /** When this one was started, by the clock of `performance.now`; what it read then may be of that time. */
+  since: number;
+  pid: number | undefined;
   ask: Ask;
 }
 
@@ -31,12 +34,16 @@ export interface CrewRequest {
   answers(number: number): Answers;
   /** Called when a worker ended although nobody told it to, with the pause before the next one (milliseconds). */
   lost(number: number, how: string, delay: number): void;
+  /** Called when a worker has become ready. */
+  joined(member: Member): void;
 }
 
 /** The workers of this process. */
 export interface Crew {
   /** Those that are ready. */
   members(): Member[];
+  /** Starts those at once whose next start would come after a pause. */
+  hurry(): void;
   /** Settles when every worker has called `ready`; rejects when one ended before that. */
   ready: Promise<void>;
   /** Ends the workers: they are asked to, and killed after `limit` milliseconds. */
@@ -74,49 +81,67 @@ interface Keeping {
   request: CrewRequest;
   members: Map<number, Kept>;
   ready: Set<number>;
-  timers: Set<NodeJS.Timeout>;
+  /** Starts that come after a pause. */
+  timers: Map<NodeJS.Timeout, () => void>;
   stopping: boolean;
   settle: { started(): void; failed(reason: unknown): void; ended(): void };
+}
+
+function startLater(keeping: Keeping, number: number, pause: number): void {
+  const start = () => {
+    keeping.timers.delete(timer);
+    keepWorker(keeping, number, Math.min(Math.max(pause * 2, FIRST_DELAY), LONGEST_DELAY));
+  };
+  const timer = setTimeout(start, pause);
+  keeping.timers.set(timer, start);
+}
+
+function hurry({ timers }: Keeping): void {
+  for (const [timer, start] of [...timers]) {
+    clearTimeout(timer);
+    start();
+  }
 }
 
 /** Starts one worker; when it ends, the next one comes after `delay` milliseconds. */
 function keepWorker(keeping: Keeping, number: number, delay: number): void {
   const { request, members, ready, settle } = keeping;
-  const since = Date.now();
+  const since = performance.now();
   // What this process has from its caller it has taken; a worker must not look for it again.
   const worker = cluster.fork({ KTADMIN_HANDOVER: '' });
   const report = () => {
     kept.isReady = true;
     ready.add(number);
     if (ready.size === request.count) settle.started();
+    request.joined(kept);
   };
   let told: KeyTrusteeError | undefined;
   const failed = ({ code, message, hint }: WorkerFailure) => {
     told = failure(code, message, hint);
   };
   const ask = converse(worker, { ...request.answers(number), ready: report, failed });
-  const kept: Kept = { number, ask, worker, isReady: false };
+  const kept: Kept = { number, since, pid: worker.process.pid, ask, worker, isReady: false };
   members.set(number, kept);
+  worker.once('disconnect', () => {
+    kept.isReady = false;
+  });
   worker.once('exit', (status, signal) => {
     members.delete(number);
     if (keeping.stopping) return members.size === 0 ? settle.ended() : undefined;
     const how = told?.message ?? ending(status, signal);
     if (ready.size < request.count)
       return settle.failed(told ?? failure('failed', `a worker ended before it was ready (${how})`));
-    const pause = Date.now() - since > SETTLED ? 0 : delay;
+    const pause = performance.now() - since > SETTLED ? 0 : delay;
     request.lost(number, how, pause);
-    const timer = setTimeout(() => {
-      keeping.timers.delete(timer);
-      keepWorker(keeping, number, Math.min(Math.max(pause * 2, FIRST_DELAY), LONGEST_DELAY));
-    }, pause);
-    keeping.timers.add(timer);
+    startLater(keeping, number, pause);
   });
 }
 
 async function stopWorkers(keeping: Keeping, limit: number): Promise<void> {
   const { members, timers, settle } = keeping;
   keeping.stopping = true;
-  for (const timer of timers) clearTimeout(timer);
+  for (const timer of timers.keys()) clearTimeout(timer);
+  timers.clear();
   if (members.size === 0) return;
   const ended = new Promise<void>((resolve) => {
     settle.ended = resolve;
@@ -145,11 +170,12 @@ export function startCrew(request: CrewRequest): Crew {
     ...{ request, settle, stopping: false },
     members: new Map(),
     ready: new Set(),
-    timers: new Set(),
+    timers: new Map(),
   };
   for (let number = 1; number <= request.count; number++) keepWorker(keeping, number, FIRST_DELAY);
   return {
     members: () => [...keeping.members.values()].filter(({ isReady }) => isReady),
+    hurry: () => hurry(keeping),
     ready,
     stop: (limit) => stopWorkers(keeping, limit),
   };

@@ -14,6 +14,7 @@ export async function openAlone({ settings, port, openTrail }: ServeRequest, log
   return {
     addresses: [listener.address],
     report: async () => [await listener.report()],
+    look: async () => undefined,
     reload: listener.reload,
     stop: listener.close,
   };

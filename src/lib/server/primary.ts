@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { failure } from '../core/errors.ts';
-import { type Crew, startCrew, type WorkerFailure } from '../core/workers.ts';
+import { type Crew, startCrew } from '../core/workers.ts';
+import { crewReloads } from './crew-reloads.ts';
 import { STOP_LIMIT } from './listener.ts';
 import type { Log } from './log.ts';
 import type { MetricsReport } from './metrics.ts';
@@ -26,12 +26,6 @@ const GRACE = 5000;
 /** No worker's metrics are waited for longer; milliseconds. */
 const REPORT_LIMIT = 3000;
 
-async function reloadAll(crew: Crew): Promise<void> {
-  const asked = crew.members().map(({ ask }) => ask<WorkerFailure | undefined>('reload'));
-  const failed = (await Promise.all(asked)).find((answer) => answer !== undefined);
-  if (failed !== undefined) throw failure(failed.code, failed.message, failed.hint);
-}
-
 /** One that ends meanwhile, or hangs, is left out. */
 async function reportAll(crew: Crew): Promise<MetricsReport[]> {
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, REPORT_LIMIT, undefined).unref());
@@ -45,6 +39,7 @@ export async function openCrew({ workers, settings }: ServeRequest, log: Log): P
   const secret = randomBytes(32).toString('base64');
   const spent = createSpent();
   const addresses = new Set<string>();
+  const reloads = crewReloads(workers, log);
   const crew = startCrew({
     count: workers,
     answers: (worker) => ({
@@ -53,6 +48,7 @@ export async function openCrew({ workers, settings }: ServeRequest, log: Log): P
       listening: (address: string) => void addresses.add(address),
     }),
     lost: (worker, how, delay) => log.error({ worker, how, delay }, 'a worker ended, and is started again'),
+    joined: reloads.joined,
   });
   try {
     await crew.ready;
@@ -64,7 +60,8 @@ export async function openCrew({ workers, settings }: ServeRequest, log: Log): P
   return {
     addresses: [...addresses],
     report: () => reportAll(crew),
-    reload: () => reloadAll(crew),
+    look: () => reloads.look(crew),
+    reload: () => reloads.reload(crew),
     stop: () => crew.stop(STOP_LIMIT + GRACE),
   };
 }

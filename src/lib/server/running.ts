@@ -18,6 +18,8 @@ export interface Running {
   addresses: string[];
   /** What each of its processes has measured. */
   report(): Promise<MetricsReport[]>;
+  /** Rejects where one of its processes does not answer. */
+  look(): Promise<void>;
   reload(): Promise<void>;
   stop(): Promise<void>;
 }

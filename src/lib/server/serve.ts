@@ -71,7 +71,10 @@ async function run(request: ServeRequest, log: Log): Promise<void> {
   const running = request.workers > 1 ? await openCrew(request, log) : await openAlone(request, log);
   const reloads = inTurn(() => reload(running, log));
   const { addresses } = running;
-  const state = async () => ({ pid: process.pid, addresses, workers: request.workers });
+  const state = async () => {
+    await running.look();
+    return { pid: process.pid, addresses, workers: request.workers };
+  };
   const endControl = await openControl(request.settings.confdir, { state, reload: reloads.again });
   const endMetrics = await serveMetrics(request.settings.configuration.METRICS_PORT, running, log);
   // Why a reload failed is in the log by then.

@@ -26,6 +26,7 @@ async function open(request: ServeRequest, ask: Ask): Promise<Listener> {
 export async function serveAsWorker(request: ServeRequest): Promise<void> {
   let listener: Listener | undefined;
   const ask = askPrimary({
+    look: () => undefined,
     reload: () => listener?.reload().then(() => undefined, describe),
     report: () => listener?.report(),
     stop: () => void interrupt('SIGTERM'),
