@@ -42,14 +42,14 @@ test('a server that is well: one line for monitoring, one for each check, exit s
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const lines = stdout.replace(/\d+ MiB/g, 'N MiB').replace(/expires in \d+ days, on \S+/, 'expires');
   expect(lines).toBe(`KEYTRUSTEE OK - all is well; 8 checks, 0 not OK
-OK        configuration  no faults
-OK        certificate    expires
-OK        presented      what keytrustee.conf names
-OK        server         ready at https://[::]:${running.port}, pid ${running.pid}
-OK        database       answers
-OK        mail           none was given up
-OK        audit          ${server.directory}/audit has N MiB free
-OK        storage        ${server.pgRootdir} has N MiB free
+OK        settings     no faults; certificate and key are judged below
+OK        certificate  expires
+OK        presented    what keytrustee.conf names
+OK        server       ready at https://[::]:${running.port}, pid ${running.pid}
+OK        database     answers
+OK        mail         none was given up
+OK        audit        ${server.directory}/audit has N MiB free
+OK        storage      ${server.pgRootdir} has N MiB free
 `);
 });
 
@@ -81,6 +81,17 @@ test('a certificate that is configured, but not presented yet', async () => {
   await askServer(server.confdir, 'reload');
 });
 
+test('defect: of a key that is missing one line said that there are no faults, and no line that another one tells', async () => {
+  const kept = await readFile(confFile);
+  const missing = join(server.confdir, '.ssl/nowhere.key');
+  await configure(server, { SSL_PRIVATE_KEY: missing });
+  const { stdout } = await server.ktadmin(['doctor']);
+  await writeFile(confFile, kept);
+  expect(stdout).toContain(`
+OK        settings     no faults; certificate and key are judged below
+CRITICAL  certificate  SSL_PRIVATE_KEY ${missing} is missing; next: ktadmin cert check\n`);
+});
+
 test('mails that were given up', async () => {
   await server.orgtool(['add', '-n', 'given-up', '-c', 'finn@example.com,jake@example.com']);
   await server.query('update graphile_worker._private_jobs set attempts = max_attempts, locked_at = null');
@@ -109,10 +120,12 @@ test('a server that hangs is waited for no longer than a check may take', async 
   running.kill('SIGCONT');
   // It was late with its work, and refuses requests until it notices that it is no more.
   await until(async () => (await ask(running.port, '/v1/health/ready')).status === 200, 'it is ready');
+  const stopped =
+    'systemctl status keytrusteed shows its process: where that was stopped, kill -CONT PID has it go on; systemctl restart keytrusteed starts it anew';
   expect(told).toEqual({
     ...{ status: 2, state: 'CRITICAL' },
     bad: [
-      ['presented', 'UNKNOWN', 'the server did not answer in time', null],
+      ['presented', 'UNKNOWN', 'the server did not answer in time', stopped],
       ['server', 'CRITICAL', 'the server did not answer in time', 'journalctl -u keytrusteed'],
     ],
   });
@@ -134,10 +147,10 @@ test('server and database down, settings with faults, and settings that are no J
     2,
     [
       'KEYTRUSTEE CRITICAL - server: does not run; 8 checks, 4 not OK',
-      'UNKNOWN   presented      nothing is presented: the server does not run; next: systemctl start keytrusteed',
-      'CRITICAL  server         does not run; next: systemctl start keytrusteed',
-      `CRITICAL  database       ${down}`,
-      `UNKNOWN   mail           ${down}`,
+      'UNKNOWN   presented    nothing is presented: the server does not run; next: systemctl start keytrusteed',
+      'CRITICAL  server       does not run; next: systemctl start keytrusteed',
+      `CRITICAL  database     ${down}`,
+      `UNKNOWN   mail         ${down}`,
       '',
     ],
   ]);
@@ -149,8 +162,8 @@ test('server and database down, settings with faults, and settings that are no J
     'PORT must be a whole number from 1 to 65535, without quotes; DB_PORT must be a whole number from 1 to 65535, without quotes';
   expect(said(twice)).toEqual({
     status: 2,
-    stdout: `KEYTRUSTEE CRITICAL - configuration: ${faults}; 1 check, 1 not OK
-CRITICAL  configuration  ${faults}; next: ktadmin config check
+    stdout: `KEYTRUSTEE CRITICAL - settings: ${faults}; 1 check, 1 not OK
+CRITICAL  settings  ${faults}; next: ktadmin config check
 `,
     stderr: '',
   });
@@ -158,7 +171,7 @@ CRITICAL  configuration  ${faults}; next: ktadmin config check
   const hint = `python3 -m json.tool ${path} shows where; mend it, or take it out of a backup`;
   expect(await diagnose(other)).toEqual({
     ...{ status: 2, state: 'CRITICAL' },
-    bad: [['configuration', 'CRITICAL', `${path} is not JSON`, hint]],
+    bad: [['settings', 'CRITICAL', `${path} is not JSON`, hint]],
   });
 });
 

@@ -12,6 +12,9 @@ const LONGEST = 65_536;
 /** How long a server may take for its answer, which waits for its workers and the audit trail; milliseconds. */
 const LIMIT = 60_000;
 
+const SILENT_HINT =
+  'systemctl status keytrusteed shows its process: where that was stopped, kill -CONT PID has it go on; systemctl restart keytrusteed starts it anew';
+
 /** What a server that runs says of itself. */
 export interface ServerState {
   pid: number;
@@ -116,7 +119,7 @@ export async function askServer<Verb extends keyof ControlVerbs>(
     const socket = await reach(path);
     if (socket === undefined) return undefined;
     socket.setTimeout(limit, () =>
-      socket.destroy(failure('unreachable', 'the server did not answer in time')),
+      socket.destroy(failure('unreachable', 'the server did not answer in time', SILENT_HINT)),
     );
     socket.write(`${verb}\n`);
     const line = await readLine(socket);

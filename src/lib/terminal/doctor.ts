@@ -21,7 +21,10 @@ import { checkTls } from '../setup/check-tls.ts';
 import { readChain } from '../tls/pair.ts';
 import { withServerDatabase } from './database.ts';
 
-async function checkConfiguration(confdir: string): Promise<Finding> {
+const NO_FAULTS = 'no faults; certificate and key are judged below';
+
+/** Certificate and key have a line of their own. */
+async function checkWithoutTls(confdir: string): Promise<Finding> {
   let found: CheckResult;
   try {
     found = await checkSettings(confdir);
@@ -32,7 +35,7 @@ async function checkConfiguration(confdir: string): Promise<Finding> {
   }
   const { faults, warnings } = found;
   if (faults.length > 0) return critical(faults.join('; '), 'ktadmin config check');
-  return warnings.length === 0 ? fine('no faults') : warning(warnings.join('; '), 'ktadmin config check');
+  return warnings.length === 0 ? fine(NO_FAULTS) : warning(warnings.join('; '), 'ktadmin config check');
 }
 
 /** The server is asked once, and not waited for longer than a look takes. */
@@ -45,15 +48,15 @@ function serverState(confdir: string): () => Promise<ServerState | undefined> {
 
 /** Everything that is looked at; of settings that cannot be read, how they are broken. */
 export function checksOf(confdir: string, settings: Settings | undefined): Check[] {
-  const configuration = { name: 'configuration', look: () => checkConfiguration(confdir) };
-  if (settings === undefined) return [configuration];
+  const others = { name: 'settings', look: () => checkWithoutTls(confdir) };
+  if (settings === undefined) return [others];
   const { PG_ROOTDIR, DB_PORT, EXTERNAL_ADDRESS, FREE_SPACE_MEGABYTES: floor } = settings.configuration;
   const auditPlace = auditDirectory(confdir, settings.configuration);
   const chain = () => readChain(settings.configuration);
   const state = serverState(confdir);
   const mails = () => withServerDatabase(settings, (database) => countMails(database, 'given-up'));
   return [
-    configuration,
+    others,
     {
       name: 'certificate',
       look: async () => {

@@ -50,7 +50,7 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
     const next = state === 'OK' ? '' : '; next: ktadmin cert rotate --self-sign';
     expect([first, second]).toEqual([
       `KEYTRUSTEE ${state} - ${all} not OK`,
-      `${state.padEnd(8)}  certificate    ${message}${next}`,
+      `${state.padEnd(8)}  certificate  ${message}${next}`,
     ]);
   });
 
@@ -117,7 +117,7 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
       2,
       [
         `KEYTRUSTEE CRITICAL - certificate: is valid only from ${from}; 8 checks, 1 not OK`,
-        `CRITICAL  certificate    is valid only from ${from}; next: timedatectl`,
+        `CRITICAL  certificate  is valid only from ${from}; next: timedatectl`,
       ],
     ]);
   });

@@ -130,8 +130,8 @@ test('log, doctor and metrics say so, readiness does not fail, and the audit tra
       .split('\n')
       .slice(-3),
   ).toEqual([
-    `CRITICAL  audit          ${less(`${server.directory}/audit`)}`,
-    `CRITICAL  storage        ${less(server.pgRootdir)}`,
+    `CRITICAL  audit        ${less(`${server.directory}/audit`)}`,
+    `CRITICAL  storage      ${less(server.pgRootdir)}`,
     '',
   ]);
   await keepFree(0);
