@@ -2,15 +2,16 @@ import { isIP } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { askServer, type ServerState } from '../core/control.ts';
 import { failure, KeyTrusteeError } from '../core/errors.ts';
+import { checkInterruption } from '../core/interrupt.ts';
 import { isLocked } from '../core/lock.ts';
 import { endpointOf, probe } from '../tls/probe.ts';
 
 /** How often a server that does not answer yet is asked, and how long: it may be starting, or ending; milliseconds. */
 const RETRY = 100;
-const WAIT = 3000;
+const WAIT = 30_000;
 
-/** So long one that was there a moment ago is waited for: whatever watches over it may be starting it again. */
-const WAIT_AGAIN = 30_000;
+/** How long a server may take to say how it is: one that is silent is refused before anything is changed; milliseconds. */
+const STATE_LIMIT = 5000;
 
 /** So many times as there are workers a client connects, that each of them may be met. */
 const ROUNDS = 2;
@@ -24,16 +25,17 @@ const ATTEMPTS = 3;
  */
 export async function findServer(confdir: string, wait = WAIT): Promise<ServerState | undefined> {
   for (const limit = Date.now() + wait; ; ) {
-    const told = await askServer(confdir, 'state');
+    const told = await askServer(confdir, 'state', STATE_LIMIT);
     if (told !== undefined) return told.value;
     if (!(await isLocked(confdir, 'server'))) return undefined;
     if (Date.now() >= limit) break;
+    checkInterruption();
     await pause(RETRY);
   }
   throw failure(
     'state',
     `a server runs with ${confdir} and does not answer there, so it could not be told of a certificate`,
-    'where it is of an older version, restart it with this one: systemctl restart keytrusteed',
+    'where it is still starting, or ending, run the command again when systemctl status keytrusteed says so no more; where it is of an older version, restart it with this one: systemctl restart keytrusteed',
   );
 }
 
@@ -71,7 +73,7 @@ function differs(address: string, presented: string | undefined, expected: strin
  */
 async function confirmPresented(confdir: string, expected: Expected): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
-    const server = await findServer(confdir, WAIT_AGAIN);
+    const server = await findServer(confdir);
     if (server === undefined) return 0;
     try {
       return await probeAll(server, expected);

@@ -187,15 +187,3 @@ test('a server that ends between the reload and the probe: the new certificate, 
   const done = await other.ktadmin(['cert', 'rotate', ...ca.options('locked')]);
   expect([done.status, done.stdout.split('\n')[3]]).toEqual([0, 'no server runs: nothing was probed']);
 });
-
-test('a server that runs and cannot be asked is refused before anything is changed', async () => {
-  const other = await testServer();
-  onTestFinished(await takeLock(other.confdir, 'server'));
-  const state = await tree(join(other.confdir, '.ssl'));
-  const refused = await other.ktadmin(['cert', 'rotate', ...ca.options('a')]);
-  expect([refused.status, withoutDrop(refused.stderr)]).toEqual([
-    3,
-    `ktadmin: error: a server runs with ${other.confdir} and does not answer there, so it could not be told of a certificate\nktadmin: hint: where it is of an older version, restart it with this one: systemctl restart keytrusteed\n`,
-  ]);
-  expect(await tree(join(other.confdir, '.ssl'))).toBe(state);
-});
