@@ -41,8 +41,8 @@ export default command({
   },
   async run(values, { settings, terminal }, given) {
     const site = certificateSite(settings, terminal);
-    const { make, after } = wishMaker(given, values, settings, terminal);
-    return values.dryRun ? rehearseRotation(site, make) : rotate(site, after);
+    const { make, after, finish } = wishMaker(given, values, settings, terminal);
+    return finish(await (values.dryRun ? rehearseRotation(site, make) : rotate(site, after)));
   },
   print: printExchange,
 });

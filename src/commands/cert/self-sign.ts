@@ -9,11 +9,7 @@ import { integer } from '../../lib/terminal/values.ts';
 export default command({
   libraries: ['execa', 'x509'],
   options: {
-    days: option(
-      '--days <n>',
-      'how long it is valid, from 1 to 3650 (default: 365)',
-      integer(1, 3650),
-    ).default(365),
+    days: option('--days <n>', 'how long it is valid, from 1 to 3650', integer(1, 3650)).default(365),
     ...wanting,
   },
   examples: ['ktadmin cert self-sign', 'ktadmin cert self-sign --days 825 --new-key p256 --san 192.0.2.7'],

@@ -3,7 +3,7 @@ import type { Verdict } from '../tls/fault.ts';
 import type { PasswordSource } from '../tls/material.ts';
 import { continuePath, eachOnce, ownFirst } from '../tls/path.ts';
 import { judge, type Terms } from '../tls/verdict.ts';
-import { keyOf, type OpenKey, spareKey } from './found-key.ts';
+import { keyOf, spareKey } from './found-key.ts';
 import type { GivenFile } from './given.ts';
 import { type Desk, type OpenedFile, openDesk, openFile } from './opened.ts';
 
@@ -62,10 +62,17 @@ function requireCertificates({ certificate, key, authorities }: Opened, { faults
 
 const isOrdered = ({ form }: OpenedFile) => form === 'PEM' || form === 'DER';
 
+/** Whether the server's own certificate can be among those of its file: of a damaged file it may be what cannot be read. */
+function holdsOwn({ certificates, damaged }: OpenedFile): boolean {
+  return damaged.length === 0 ? certificates.length > 0 : certificates.some(({ ca }) => !ca);
+}
+
 /** In PEM the order is the administrator's, and judged; in the other forms it means nothing. */
 function chainOf({ certificate, authorities }: Opened, key: KeyObject | undefined): X509Certificate[] {
-  const own = certificate?.certificates ?? [];
-  const chain = certificate === undefined || isOrdered(certificate) ? own : ownFirst(own, key);
+  // Of authorities alone nothing can be said: the first of them would be judged as the server's.
+  if (certificate === undefined || !holdsOwn(certificate)) return [];
+  const own = certificate.certificates;
+  const chain = isOrdered(certificate) ? own : ownFirst(own, key);
   if (authorities === undefined) return eachOnce(chain);
   const others = authorities.certificates;
   return eachOnce(isOrdered(authorities) ? [...chain, ...others] : continuePath(eachOnce(chain), others));
@@ -82,7 +89,9 @@ async function findKey(given: Given, opened: Opened, desk: Desk, spare: Assembly
   if (file === undefined) return undefined;
   if (file.keys.length > 0) return await keyOf(file, desk);
   if (file.damaged.some((what) => what.includes('private key'))) return undefined;
-  const own = certificate === undefined ? undefined : chainOf({ ...opened, certificate }, undefined)[0];
+  const own = chainOf(opened, undefined)[0];
+  // Without a certificate nobody knows which key it is that is missing.
+  if (given.key === undefined && own === undefined) return undefined;
   const found = given.key === undefined ? spareKey(spare, own) : undefined;
   const message =
     given.key === undefined
@@ -90,10 +99,6 @@ async function findKey(given: Given, opened: Opened, desk: Desk, spare: Assembly
       : `${file.path} holds no private key`;
   if (found === undefined) desk.faults.push({ code: 'no-key', message, hint: WAYS });
   return found;
-}
-
-async function judged(chain: X509Certificate[], found: OpenKey | undefined, terms: Terms): Promise<Verdict> {
-  return chain.length === 0 ? { faults: [], warnings: [] } : await judge({ chain, key: found?.key }, terms);
 }
 
 /**
@@ -111,7 +116,9 @@ export async function assemble(given: Given, assembly: Assembly): Promise<Assemb
   requireCertificates(opened, desk);
   const found = await findKey(given, opened, desk, assembly.spareKeys);
   const chain = chainOf(opened, found?.key);
-  const { faults, warnings } = await judged(chain, found, assembly);
-  const candidate = found === undefined || chain.length === 0 ? undefined : { chain, ...found };
+  if (chain.length === 0) return { candidate: undefined, chain, faults: desk.faults, warnings: [] };
+  const file = chain.filter((one) => opened.certificate?.certificates.some(({ raw }) => raw.equals(one.raw)));
+  const { faults, warnings } = await judge({ chain, file, key: found?.key }, assembly);
+  const candidate = found === undefined ? undefined : { chain, ...found };
   return { candidate, chain, faults: [...desk.faults, ...faults], warnings };
 }

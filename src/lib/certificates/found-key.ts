@@ -25,7 +25,7 @@ export async function keyOf(file: OpenedFile, desk: Desk): Promise<OpenKey | und
     const key = take(desk, readFoundKey(path, found));
     return key === undefined ? undefined : { key, wasLocked: file.wasLocked };
   }
-  const password = await desk.passwordFor(path);
+  const password = await desk.passwordFor(path, (typed) => openFoundKey(path, found, typed));
   const key = password === undefined ? undefined : take(desk, await openFoundKey(path, found, password));
   return key === undefined ? undefined : { key, wasLocked: true };
 }

@@ -7,6 +7,9 @@ import type { Fault } from '../tls/fault.ts';
 /** No certificate and no key is longer; bytes. */
 const LONGEST = 1024 * 1024;
 
+/** What is said of a directory's other entries: pipes, sockets, devices. */
+const IRREGULAR = 'is no regular file';
+
 /** A file as whoever typed its name can read it. It goes between processes, so it is plain data. */
 export interface GivenFile {
   path: string;
@@ -33,9 +36,12 @@ function unreadable(path: string, error: unknown): Fault {
       return { code: 'unreadable', message, hint: `namei -l ${word} shows who may read it` };
     }
     case 'ENXIO':
-      return { code: 'not-recognized', message: `${path} is no file`, hint: 'name the file that holds it' };
-    default:
+      return { code: 'not-recognized', message: `${path} ${IRREGULAR}`, hint: 'name the file that holds it' };
+    default: {
+      // The system names the file where it is opened, and not where it is read.
+      if (errorCode(error) !== undefined) Object.assign(error as Error, { path });
       return { code: 'unreadable', message: explain(error).message, hint };
+    }
   }
 }
 
@@ -58,7 +64,7 @@ async function readOpen(path: string, handle: FileHandle): Promise<GivenFile> {
     fault: { code, message: `${path} ${what}`, hint },
   });
   if (stats.isDirectory()) return refuse('directory', 'is a directory', 'name the file in it');
-  if (!stats.isFile()) return refuse('not-recognized', 'is no file');
+  if (!stats.isFile()) return refuse('not-recognized', IRREGULAR);
   const bytes = await readStart(handle);
   if (bytes.length === 0) return refuse('empty', 'is empty', 'copy the file there again');
   if (bytes.length > LONGEST) return refuse('too-large', 'is longer than 1 MiB');

@@ -53,7 +53,8 @@ export const goingBackFailed = (trouble: unknown) =>
 
 /** The error that says why, and how things are now; one that lists faults says that in a line of its own. */
 export function withAfter(error: unknown, after: string): Error {
-  const { code, message, hint } =
+  const { code, message, hint, faults } =
     error instanceof Interrupted ? failure('failed', error.message) : explain(error);
-  return failure(code, `${message}${message.includes('\n') ? '\n' : '; '}${after}`, hint, error);
+  const full = failure(code, `${message}${message.includes('\n') ? '\n' : '; '}${after}`, hint, error);
+  return faults === undefined ? full : Object.assign(full, { faults });
 }

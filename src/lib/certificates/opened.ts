@@ -13,29 +13,36 @@ export interface OpenedFile extends Material {
   wasLocked: boolean;
 }
 
+/** Opens a file with a password. */
+type Open = (password: string) => Promise<Opening<unknown>>;
+
 /** What goes through the opening of all files: the faults so far, and the password, which is asked for once. */
 export interface Desk {
   faults: Fault[];
-  /** The password of a file; undefined where there is none, which is a fault then. */
-  passwordFor(path: string): Promise<string | undefined>;
+  /** The password of a file; undefined where there is none, which is a fault then. `open` is what it is for. */
+  passwordFor(path: string, open: Open): Promise<string | undefined>;
 }
 
 /** Makes the desk at which files are opened. */
 export function openDesk(source: PasswordSource | undefined): Desk {
   const faults: Fault[] = [];
   let asked: Promise<string | undefined> | undefined;
-  const ask = async (from: PasswordSource) => {
+  const ask = async (from: PasswordSource, path: string, open: Open) => {
+    const opens = async (password: string) => {
+      const opening = await open(password);
+      return 'opened' in opening || opening.fault.code !== 'password-wrong';
+    };
     try {
-      return await from();
+      return await from(path, opens);
     } catch (error) {
       if (error instanceof Interrupted || !(error instanceof KeyTrusteeError)) throw error;
       faults.push({ code: 'password-script', message: error.message, hint: error.hint ?? '' });
       return undefined;
     }
   };
-  const passwordFor = async (path: string) => {
+  const passwordFor = async (path: string, open: Open) => {
     if (source !== undefined) {
-      asked ??= ask(source);
+      asked ??= ask(source, path, open);
       return asked;
     }
     const hint = 'give it with --password-script COMMAND or --password-file FILE';
@@ -57,7 +64,7 @@ async function openStore(file: LockedFile, material: Material, desk: Desk): Prom
   // A PKCS#12 can be without a password; a JKS that holds a key cannot.
   const plain = material.form === 'JKS' ? undefined : await openPkcs12(file, '');
   const isLocked = plain === undefined || ('fault' in plain && plain.fault.code === 'password-wrong');
-  const password = isLocked ? await desk.passwordFor(file.path) : '';
+  const password = isLocked ? await desk.passwordFor(file.path, (typed) => open(file, typed)) : '';
   if (password === undefined) return undefined;
   const text = take(desk, isLocked ? await open(file, password) : (plain as Opening<string>));
   const found = text === undefined ? undefined : recognize(Buffer.from(text));

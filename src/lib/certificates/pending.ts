@@ -1,6 +1,6 @@
 import { link, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { errorCode, failure } from '../core/errors.ts';
+import { errorCode, failure, isFull } from '../core/errors.ts';
 import {
   createExclusively,
   exists,
@@ -111,6 +111,7 @@ export async function keepPending(
     await write(files[kind], text, kind !== 'key', directory);
   } catch (error) {
     await removeEmpty(sslDirectory).catch(() => undefined);
+    if (isFull(error)) Object.assign(error as Error, { path: directory });
     // The system names the file that was written first; nobody knows that one.
     if (basename(`${(error as { path?: string }).path}`).startsWith(UNFINISHED))
       Object.assign(error as Error, { path: files[kind] });

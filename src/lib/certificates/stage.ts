@@ -1,5 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isFull } from '../core/errors.ts';
 import { makePrivateDirectory, removeTree, sweep, syncDirectory } from '../core/files.ts';
 import { randomSuffix } from '../core/random.ts';
 import type { PairFiles } from '../tls/pair.ts';
@@ -81,6 +82,8 @@ export async function stage(site: Site, wanted: Wanted): Promise<Staged> {
     return { journal, place, drop };
   } catch (error) {
     await drop();
+    // The system names no file where it writes, and one that nobody knows where it makes one.
+    if (isFull(error)) Object.assign(error as Error, { path: store });
     throw error;
   }
 }

@@ -21,9 +21,11 @@ export interface Wish {
   origin: Told['origin'];
   protocol: Protocol;
   /** The command that prints the password of that key from now on, and the password; without one, a key that is copied has none. */
-  lockFor(key: KeyObject): { script: string; password: PasswordSource } | undefined;
+  lockFor(key: KeyObject): { script: string; password(): Promise<string> } | undefined;
   /** Where the password of a key that is locked comes from. */
   password: PasswordSource | undefined;
+  /** What is to be said of how it is to be used. */
+  warnings: string[];
   /** Keys that are there already, for a certificate that comes without one. */
   spareKeys: KeyObject[];
   /** What is removed from the store once a pair with that key is in use. */
@@ -46,7 +48,7 @@ export function faultLines(faults: Pick<Fault, 'message' | 'hint'>[]): string[] 
 function refuseFaults(faults: Fault[]): void {
   if (faults.length === 0) return;
   const list = faultLines(faults).join('\n');
-  throw failure('untrusted', `the certificate cannot be used:\n${list}`);
+  throw Object.assign(failure('untrusted', `the certificate cannot be used:\n${list}`), { faults });
 }
 
 /** Looks at what was given. */
@@ -57,7 +59,7 @@ export async function examine({ host }: Pick<Site, 'host'>, wish: Wish): Promise
   refuseFaults([...placed, ...faults]);
   const own = candidate?.chain[0];
   if (candidate !== undefined && own !== undefined)
-    return { candidate, own, warnings: warnings.map(({ message }) => message) };
+    return { candidate, own, warnings: [...warnings.map(({ message }) => message), ...wish.warnings] };
   throw failure('untrusted', `there is no private key for ${given.certificate.path}`, 'add --key FILE');
 }
 

@@ -31,11 +31,20 @@ export const STATUS_MEANING: Record<StatusName, string> = {
   locked: 'locked by another run',
 };
 
+/** One of several reasons for which something was refused; its code never changes. */
+export interface ErrorFault {
+  code: string;
+  message: string;
+  hint: string;
+}
+
 /** An error that is meant for the person who typed the command: what happened, and what to do next. Never holds a secret. */
 export class KeyTrusteeError extends Error {
   override name = 'KeyTrusteeError';
   readonly code: StatusName;
   readonly hint: string | undefined;
+  /** Each for itself what the message tells together, for programs. */
+  faults?: readonly ErrorFault[];
 
   constructor(code: StatusName, message: string, hint?: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
@@ -53,6 +62,11 @@ export function failure(code: StatusName, message: string, hint?: string, cause?
 export function errorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
+}
+
+/** Whether it is space that was missing. */
+export function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
 }
 
 const SYSTEM_MESSAGES: Record<string, [StatusName, string, string?]> = {

@@ -14,7 +14,7 @@ import type { PasswordSource } from '../tls/material.ts';
 import { readKey } from '../tls/pair.ts';
 import { passwordOf, passwordWarning } from '../tls/password.ts';
 import { GIVEN_WORDS, SETTINGS_WORDS } from '../tls/words.ts';
-import { askSecret } from './prompts.ts';
+import { passwordPrompt } from './prompts.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The files that somebody wants to be looked at, as the caller read them. */
@@ -95,7 +95,7 @@ function sourceOf(
 ): PasswordSource | undefined {
   if (password !== undefined) return async () => passwordIn(password);
   if (script !== undefined) return () => passwordOf(script, GIVEN_WORDS);
-  return terminal.canAsk ? () => askSecret('Password of the private key', (text) => text) : undefined;
+  return passwordPrompt(terminal);
 }
 
 /** The password's file is read by the server, too, whenever it starts. */

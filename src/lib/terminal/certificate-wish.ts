@@ -1,31 +1,22 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { type GivenFile, readGiven } from '../certificates/given.ts';
+import type { GivenFile } from '../certificates/given.ts';
 import { type Pending, pendingFiles, readPending } from '../certificates/pending.ts';
 import type { Outcome } from '../certificates/site.ts';
 import type { Wish } from '../certificates/wish.ts';
 import { confdirFiles } from '../core/config.ts';
 import type { Settings } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
-import { shellWord } from '../core/quote.ts';
-import type { PasswordSource } from '../tls/material.ts';
 import type { AlternativeName } from '../tls/names.ts';
 import { newPrivateKey } from '../tls/new-key.ts';
 import { readKey } from '../tls/pair.ts';
 import { passwordOf } from '../tls/password.ts';
 import { makeSelfSigned } from '../tls/self-signed.ts';
-import { GIVEN_WORDS } from '../tls/words.ts';
-import { passwordIn } from './certificate-check.ts';
-import { askSecret } from './prompts.ts';
+import { backupWarnings, namedSource, type PasswordValues, scriptOf } from './certificate-password.ts';
+import { passwordPrompt } from './prompts.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How long a self-signed certificate is valid; days. */
 const YEAR = 365;
-
-/** How the password of a key is to be had. */
-interface PasswordValues {
-  passwordScript: string | undefined;
-  passwordFile: string | undefined;
-}
 
 /** What is to be put to use, and how, as it was typed. */
 interface RotateValues extends PasswordValues {
@@ -41,41 +32,6 @@ interface GivenFiles {
   cert: GivenFile | undefined;
   key: GivenFile | undefined;
   ca: GivenFile | undefined;
-}
-
-/** The command that prints the key's password: what the setting will say. */
-async function scriptOf(
-  { passwordScript, passwordFile }: PasswordValues,
-  { account }: Settings,
-): Promise<string | undefined> {
-  if (passwordFile === undefined) return passwordScript;
-  const { fault } = await readGiven(passwordFile);
-  if (fault?.code === 'unreadable') {
-    const hint = `the server reads it whenever it starts: chown ${account.name} ${shellWord(passwordFile)}`;
-    throw failure('permission', `${passwordFile} cannot be read by ${account.name}`, hint);
-  }
-  return `cat ${shellWord(passwordFile)}`;
-}
-
-/** Asks once, however often the password is needed. */
-function once(source: PasswordSource): PasswordSource {
-  let asked: Promise<string> | undefined;
-  return () => (asked ??= source());
-}
-
-/** What gives the password that was named: what is wrong with it is told by what was typed, not by the setting to come. */
-function namedSource({ passwordFile }: PasswordValues, script: string | undefined) {
-  if (passwordFile !== undefined) return once(async () => passwordIn(await readGiven(passwordFile)));
-  return script === undefined ? undefined : once(() => passwordOf(script, GIVEN_WORDS));
-}
-
-function prompt(terminal: Terminal): PasswordSource | undefined {
-  if (!terminal.canAsk) return undefined;
-  return once(async () => {
-    const password = await askSecret('Password of the private key', (text) => text);
-    terminal.notice('the key is stored without its password: only the service account can read it');
-    return password;
-  });
 }
 
 /** Where the certificate comes from: files that were named, what waits, or this program itself. */
@@ -145,7 +101,8 @@ async function wishOf(
   const scripted = namedSource(values, script);
   return {
     ...{ ...source, protocol: configuration, place: values.inPlace ? 'in-place' : 'copied' },
-    password: scripted ?? (values.inPlace ? undefined : prompt(terminal)),
+    password: scripted ?? (values.inPlace ? undefined : passwordPrompt(terminal)),
+    warnings: await backupWarnings(script, confdir),
     spareKeys: [pendingKey, inUse].filter((one) => one !== undefined),
     lockFor(opened) {
       const own = inUse?.equals(opened) === true ? configuration.SSL_PRIVATE_KEY_PASSWORD_SCRIPT : undefined;
@@ -159,14 +116,46 @@ async function wishOf(
   };
 }
 
+/** What became of a password that was asked for. */
+interface Typed {
+  isAsked: boolean;
+  /** The key is stored without it. */
+  isDropped: boolean;
+}
+
+function watched(wish: Wish, typed: Typed): Wish {
+  const { password, lockFor } = wish;
+  const watch: Wish['password'] = (path, opens) => {
+    typed.isAsked = true;
+    return password?.(path, opens) ?? Promise.reject(new Error('nobody can be asked'));
+  };
+  return {
+    ...wish,
+    password: password === undefined ? undefined : watch,
+    lockFor(key) {
+      const lock = lockFor(key);
+      typed.isDropped = typed.isAsked && lock === undefined;
+      return lock;
+    },
+  };
+}
+
 /** Makes the wish of `cert rotate`; none where a run that was cut off, and is finished by now, was the same. */
 export function wishMaker(given: GivenFiles, values: RotateValues, settings: Settings, terminal: Terminal) {
-  const make = () => wishOf(given, values, settings, terminal);
+  const typed: Typed = { isAsked: false, isDropped: false };
+  const make = async () => watched(await wishOf(given, values, settings, terminal), typed);
   const origin = values.selfSign ? 'self-signed' : 'pending';
   const isDone = (settled: Outcome | undefined) =>
     given.cert === undefined && settled?.event === 'certificate.rotate' && settled.origin === origin;
   return {
     make,
     after: async (settled: Outcome | undefined) => (isDone(settled) ? undefined : make()),
+    /** Says what became of the password, once that is so. */
+    finish<Result extends object>(result: Result): Result {
+      const verb = 'steps' in result ? 'would be' : 'is';
+      if (typed.isDropped)
+        terminal.notice(`the key ${verb} stored without its password: only the service account can read it`);
+      return result;
+    },
   };
 }

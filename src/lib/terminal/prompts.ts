@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { failure } from '../core/errors.ts';
 import { interrupt, interruption } from '../core/interrupt.ts';
 import { load } from '../core/lazy.ts';
+import type { PasswordSource } from '../tls/material.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Prompts are drawn on stderr, so that stdout stays data; an interruption ends them. */
@@ -70,6 +71,22 @@ export async function confirmByName(terminal: Terminal, loss: string, name: stri
   const { input } = await load('inquirer');
   terminal.warn(loss);
   return (await asked(input({ message: `Type ${name} to go on:` }, context()))).trim() === name;
+}
+
+/** How often a password is asked for that turns out to be wrong. */
+const ATTEMPTS = 3;
+
+/** What asks for the password of a private key, again where it is wrong; undefined where nobody can be asked. */
+export function passwordPrompt(terminal: Terminal): PasswordSource | undefined {
+  if (!terminal.canAsk) return undefined;
+  return async (path, opens) => {
+    for (let attempt = 1; ; attempt += 1) {
+      const password = await askSecret(`Password of the private key in ${path}`, (text) => text);
+      // The last one is judged by whoever opens the file.
+      if (attempt === ATTEMPTS || (await opens(password))) return password;
+      terminal.warn('it does not open with that password');
+    }
+  };
 }
 
 /** Asks for a secret without showing it; `check` throws what is wrong with it. */

@@ -26,8 +26,11 @@ export interface Material {
   others: string[];
 }
 
-/** Asks for a password when it turns out that one is needed. */
-export type PasswordSource = () => Promise<string>;
+/**
+ * Asks for a password when it turns out that one is needed: `path` names the file, and `opens` tells whether a password is
+ * the right one, for those who can be asked again.
+ */
+export type PasswordSource = (path: string, opens: (password: string) => Promise<boolean>) => Promise<string>;
 
 const CERTIFICATE = /^(?:TRUSTED |X509 )?CERTIFICATE$/;
 const PKCS7 = /^(?:PKCS7|PKCS #7 SIGNED DATA|CMS)$/;

@@ -23,9 +23,12 @@ interface Followed {
   rest: X509Certificate[];
 }
 
-/** The server's own certificate: the one that the key belongs to, and where none does, the first. */
-export function ownOf(chain: X509Certificate[], key: KeyObject | undefined): X509Certificate | undefined {
-  return (key === undefined ? undefined : chain.find((one) => belongs(key, one))) ?? chain[0];
+/**
+ * The server's own certificate out of those in its file: the one that the key belongs to, and where none does, the first.
+ * Those of the file of authorities are never it, whatever key there is.
+ */
+export function ownOf(file: X509Certificate[], key: KeyObject | undefined): X509Certificate | undefined {
+  return (key === undefined ? undefined : file.find((one) => belongs(key, one))) ?? file[0];
 }
 
 const ORDER = "put them one behind the other: the server's own first, then each one's issuer:";

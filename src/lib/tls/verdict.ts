@@ -24,6 +24,8 @@ export interface Terms {
 /** A certificate, those of its authorities behind it, and its key, as far as there are any. */
 export interface Parts {
   chain: X509Certificate[];
+  /** Those of the chain that came out of the file of the certificate; by default all. */
+  file?: X509Certificate[];
   key: KeyObject | undefined;
 }
 
@@ -83,9 +85,9 @@ async function judgeTogether({ chain, key }: Parts, { protocol }: Terms, words: 
  * Every reason why a server with these would fail its clients, or soon will. `cert check`, `cert rotate`, `config check` and
  * the server itself all ask here.
  */
-export async function judge({ chain, key }: Parts, terms: Terms): Promise<Verdict> {
+export async function judge({ chain, file = chain, key }: Parts, terms: Terms): Promise<Verdict> {
   const { words = GIVEN_WORDS } = terms;
-  const own = ownOf(chain, key);
+  const own = ownOf(file, key);
   // In the right order, whatever the file's: a wrong order is told once, and does not hide the rest.
   const sorted = own === undefined ? [] : [own, ...chain.filter((one) => one !== own)];
   const verdicts = [

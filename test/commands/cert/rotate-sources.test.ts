@@ -75,7 +75,10 @@ test('a certificate for the key in use keeps the password of that key', async ()
 test('a PKCS#12 is taken apart, and its key locked with the password that a file holds', async () => {
   const words = ['cert', 'rotate', '--cert', ca.at('store.p12'), '--password-file', ca.at('pass word')];
   const done = await server.ktadmin(words);
-  expect([done.status, withoutDrop(done.stderr)]).toEqual([0, '']);
+  expect([done.status, withoutDrop(done.stderr)]).toEqual([
+    0,
+    expect.stringContaining('backups do not hold'),
+  ]);
   const script = `cat '${ca.at('pass word')}'`;
   expect(await ready()).toEqual({ subject: 'CN=store', script, isLocked: true });
 });

@@ -147,3 +147,36 @@ test('a defect of the password source is not hidden, and its refusal is a fault'
   const password = () => Promise.reject(failure('usage', 'no terminal', 'use a script'));
   expect(await faultsOf(files, { password })).toEqual(['password-script | no terminal | use a script']);
 });
+
+test.each<[string, string, string]>([
+  ['empty.pem', 'own.key', 'empty | empty.pem is empty | copy the file there again'],
+  ['', 'own.key', `directory | DIRECTORY is a directory | name the file in it`],
+  ['gone.pem', 'own.key', 'missing | gone.pem is missing | correct the path, or put the file there'],
+  ['own.csr', 'own.key', 'no-certificate | own.csr holds no certificate, only a request for one'],
+  ['cut.pem', 'own.key', 'not-recognized | cut.pem: the certificate in line 1 is damaged | copy it again'],
+  ['cut-chain.pem', 'own.key', 'not-recognized | cut-chain.pem: the certificate in line 1 is damaged'],
+  ['own.pem', 'root.key', 'key-mismatch | the key does not belong to the certificate'],
+])('defect: an authority was judged as the certificate of the server: %s, %s', async (name, key, fault) => {
+  const own = await made.text('own.pem');
+  await made.write('empty.pem', '');
+  await made.write('cut.pem', own.slice(0, own.length / 2));
+  await made.write('cut-chain.pem', own.replace(/\n.*\n/, '\n*\n') + (await made.text('root.pem')));
+  const told = await faultsOrMismatch([name, key, 'root.pem']);
+  expect(told).toHaveLength(1);
+  expect(told[0]?.replace(made.at('').replace(/\/$/, ''), 'DIRECTORY')).toContain(fault);
+});
+
+/** Faults and warnings, also where there is a certificate with a key. */
+async function faultsOrMismatch(files: Files): Promise<string[]> {
+  const { faults, warnings } = await assembled(files);
+  return [...faults, ...warnings].map(({ code, message, hint }) =>
+    [code, message, hint].join(' | ').replaceAll(made.at('x').slice(0, -1), ''),
+  );
+}
+
+test('the key chooses the certificate among those of its file, in whatever order', async () => {
+  await made.write('turned.pem', (await made.text('root.pem')) + (await made.text('own.pem')));
+  expect(await faultsOrMismatch(['turned.pem', 'own.key'])).toEqual([
+    "chain-order | the chain is broken: its certificates are in the wrong order | put them one behind the other: the server's own first, then each one's issuer: CN=own; CN=root",
+  ]);
+});

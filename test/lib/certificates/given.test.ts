@@ -53,7 +53,7 @@ test.each<[what: string, make: () => Promise<unknown>, code: string, message: st
   [
     'a pipe that nobody writes to',
     () => run('mkfifo', [at('it')]),
-    ...(['not-recognized', 'is no file', 'name the file that holds it'] as const),
+    ...(['not-recognized', 'is no regular file', 'name the file that holds it'] as const),
   ],
   [
     'a file that is too large',
@@ -67,19 +67,24 @@ test.each<[what: string, make: () => Promise<unknown>, code: string, message: st
   expect(fault).toEqual({ code, message: `${at('it')} ${message}`, hint });
 });
 
+test('defect: a file that the system cannot read is named', async () => {
+  const { fault } = await readGiven('/proc/self/mem');
+  expect(fault?.message).toBe('/proc/self/mem: input/output error: the disk fails');
+});
+
 test('1 MiB is not too large', async () => {
   await writeFile(at('it'), '');
   await truncate(at('it'), 1024 * 1024);
   expect((await readGiven(at('it'))).fault).toBe(undefined);
 });
 
-test('a socket is no file', async () => {
+test('a socket is no regular file', async () => {
   const { createServer } = await import('node:net');
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(at('it'), resolve));
   try {
     const { fault } = await readGiven(at('it'));
-    expect(fault?.message).toBe(`${at('it')} is no file`);
+    expect(fault?.message).toBe(`${at('it')} is no regular file`);
   } finally {
     server.close();
     await rm(at('it'), { force: true });
