@@ -1,15 +1,17 @@
 /** `cert rotate` while one of the server's processes has ended, or is stopped. */
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { findServer } from '../../../src/lib/certificates/running.ts';
+import { auditDirectory } from '../../../src/lib/core/configuration.ts';
 import { askServer } from '../../../src/lib/core/control.ts';
 import { takeLock } from '../../../src/lib/core/lock.ts';
 import { probe } from '../../../src/lib/tls/probe.ts';
+import { linesOf } from '../../support/audit.ts';
 import { type Authority, authority } from '../../support/authority.ts';
-import { tree } from '../../support/faults.ts';
+import { give, tree } from '../../support/faults.ts';
 import { descendants } from '../../support/processes.ts';
-import { sharedServer, temporaryDirectory, testServer, withoutDrop } from '../../support/sandbox.ts';
+import { sharedServer, temporaryDirectory, testServer, until, withoutDrop } from '../../support/sandbox.ts';
 import { configure, type Serving, serving } from '../../support/serving.ts';
 
 const HOST = 'kts01.example.com';
@@ -35,6 +37,14 @@ async function workers(): Promise<number[]> {
   return seen.filter(({ words }) => words.includes('serve')).map(({ pid }) => pid);
 }
 
+/** How often a worker has begun to serve. */
+async function starts(): Promise<number> {
+  const streams = Array.from({ length: WORKERS }, (_, place) => `server-${place + 1}`);
+  const place = auditDirectory(server.confdir, {});
+  const lines = await Promise.all(streams.map((stream) => linesOf(place, stream)));
+  return lines.flat().filter(({ event }) => event === 'server.start').length;
+}
+
 /** Every certificate that is met by many connections. */
 async function presented(): Promise<string[]> {
   const seen = new Set<string>();
@@ -50,7 +60,7 @@ const stateOf = async () => [
   await tree(join(server.confdir, '.ssl')),
 ];
 
-test('defect: a worker that was being started again went on presenting the certificate from before', async () => {
+test('a worker that is killed just before presents the new certificate, too', async () => {
   for (const name of ['a', 'b', 'a', 'b']) {
     process.kill((await workers())[0] ?? 0, 'SIGKILL');
     const done = await server.ktadmin(['cert', 'rotate', ...ca.options(name)]);
@@ -58,6 +68,37 @@ test('defect: a worker that was being started again went on presenting the certi
     expect(await workers()).toHaveLength(WORKERS);
     expect(await presented()).toEqual([`CN=${name}`]);
   }
+});
+
+test('defect: a worker that was being started again went on presenting the certificate from before', async () => {
+  const [script, hold, held] = [ca.at('script'), ca.at('hold'), ca.at('held')];
+  await writeFile(held, '');
+  await give(held);
+  const lines = [
+    '#!/bin/bash',
+    `[ -e ${hold} ] && echo >>${held}`,
+    `while [ -e ${hold} ]; do sleep 0.05; done`,
+  ];
+  await writeFile(script, [...lines, 'echo secret', ''].join('\n'));
+  await chmod(script, 0o755);
+  const to = ['-out', ca.at('a.enc'), '-passout', 'pass:secret'];
+  await ca.openssl('pkcs8', '-topk8', '-in', ca.at('a.key'), ...to);
+  await give(ca.at('a.enc'));
+  const files = ['--cert', ca.at('a.pem'), '--key', ca.at('a.enc'), '--ca', ca.at('ca.pem')];
+  expect((await server.ktadmin(['cert', 'rotate', ...files, '--password-script', script])).status).toBe(0);
+  // The next worker has read the settings from before, and goes on only after they were changed.
+  const started = await starts();
+  await writeFile(hold, '');
+  process.kill((await workers())[0] ?? 0, 'SIGKILL');
+  await until(async () => (await readFile(held, 'utf8')) !== '', 'the next worker reads its key');
+  const [before] = await stateOf();
+  const rotation = server.ktadmin(['cert', 'rotate', ...ca.options('b')]);
+  await until(async () => (await stateOf())[0] !== before, 'the settings are changed');
+  await rm(hold);
+  const done = await rotation;
+  expect([done.status, withoutDrop(done.stderr)]).toEqual([0, '']);
+  await until(async () => (await starts()) > started, 'the next worker serves');
+  expect(await presented()).toEqual(['CN=b']);
 });
 
 test('defect: a worker that was stopped was waited for by the minute', async () => {
