@@ -44,7 +44,7 @@ async function placed(name: string): Promise<{ directory: string; at(file: strin
 /** Rotates to them; whatever is said, nothing may be changed. */
 async function rotate(at: (file: string) => string) {
   const state = async () => [
-    ...[await tree(server.directory), await checksums(server.directory)],
+    ...[await tree(server.confdir), await checksums(server.confdir)],
     ...[await tree(dirname(at('.'))), await tree(at('.'))],
   ];
   const before = await state();

@@ -27,7 +27,7 @@ beforeAll(async () => {
   };
 });
 
-const state = async () => [await tree(server.directory), await checksums(server.directory)];
+const state = async () => [await tree(server.confdir), await checksums(server.confdir)];
 const files = (key: string) => ['--cert', ca.at('own.pem'), '--key', ca.at(key), '--ca', ca.at('ca.pem')];
 
 async function written(name: string, text: string, mode = 0o755): Promise<string> {

@@ -136,7 +136,7 @@ test('a self-signed certificate is made and put to use, at once or from where it
 });
 
 test('a dry run tells each step and changes nothing', async () => {
-  const before = [await tree(server.directory), await checksums(server.directory)];
+  const before = [await tree(server.confdir), await checksums(server.confdir)];
   const done = await server.ktadmin([...named('plain'), '--dry-run']);
   const { confdir } = server;
   const store = `${confdir}/.ssl`;
@@ -157,7 +157,7 @@ test('a dry run tells each step and changes nothing', async () => {
   ]);
   const back = await server.ktadmin(['cert', 'rollback', '--dry-run', '--json']);
   expect((JSON.parse(back.stdout) as { steps: string[] }).steps.at(-2)).toBe('record certificate.rollback');
-  expect([await tree(server.directory), await checksums(server.directory)]).toEqual(before);
+  expect([await tree(server.confdir), await checksums(server.confdir)]).toEqual(before);
 });
 
 test.each([
