@@ -6,7 +6,9 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -114,8 +116,23 @@ function fill(world: World): void {
   makeTemplate(world);
 }
 
+const SHARED_MEMORY = '/dev/shm';
+
+/** libfaketime leaves a semaphore and its memory behind where a program began as root and became another account. */
+function sweepClocks(since: number): void {
+  if (!existsSync(SHARED_MEMORY)) return;
+  for (const name of readdirSync(SHARED_MEMORY)) {
+    const [, pid] = /^(?:sem\.)?faketime_(?:sem|shm)_(\d+)$/.exec(name) ?? [];
+    const path = join(SHARED_MEMORY, name);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    const isOurs = stats !== undefined && stats.uid === process.getuid?.() && stats.ctimeMs >= since;
+    if (pid !== undefined && isOurs && !existsSync(`/proc/${pid}`)) rmSync(path, { force: true });
+  }
+}
+
 /** Makes what all tests share, and takes all of it away afterwards: directory, account, keys, template server. */
 export default function globalSetup(project: TestProject): () => void {
+  const since = Date.now();
   const directory = mkdtempSync('/tmp/kt-');
   chmodSync(directory, 0o755);
   const account = makeAccount(directory);
@@ -125,6 +142,7 @@ export default function globalSetup(project: TestProject): () => void {
     if (existsSync(administrator)) quiet('gpgconf', ['--homedir', administrator, '--kill', 'all']);
     if (existsSync(keyring)) as(account, 'gpgconf', ['--homedir', keyring, '--kill', 'all']);
     rmSync(directory, { recursive: true, force: true });
+    sweepClocks(since);
     if (process.getuid?.() === 0) quiet('userdel', [account.name]);
   };
   try {

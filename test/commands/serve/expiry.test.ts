@@ -75,8 +75,7 @@ async function waiting(): Promise<string[]> {
   return listed.map(({ kind, to, state }) => `${String(kind)} ${String(to)} ${String(state)}`);
 }
 
-const start = (days: number, args: string[] = []) =>
-  serving(server, { args, env: daysBefore(certificate, days), atEnd });
+const start = (days: number) => serving(server, { env: daysBefore(certificate, days), atEnd });
 
 /** Stops a server, which ends only after it has looked. */
 async function stop(running: Serving): Promise<void> {
@@ -153,7 +152,8 @@ What is in use is shown, on the server, by
 `);
     expect(text.split('\n').every((line) => line.length <= 76)).toBe(true);
     smtp.mails.length = 0;
-    const again = await start(29, ['--workers', '2']);
+    // One process: libfaketime's memory is root's, and a worker of another account sometimes may not open it.
+    const again = await start(29);
     await askServer(server.confdir, 'reload');
     await stop(again);
     expect([await notices(), await waiting(), smtp.mails]).toEqual([['29 days, 2 mails'], [], []]);
