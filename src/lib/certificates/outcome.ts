@@ -5,6 +5,7 @@ import { removeTree } from '../core/files.ts';
 import { Interrupted } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
 import { type AuditEvent, recordChange } from '../core/trail.ts';
+import { daysLeft } from '../tls/dates.ts';
 import { goingBackFailed, returnTo, withAfter } from './going-back.ts';
 import { type Journal, removeJournal, type Told } from './journal.ts';
 import { prune } from './kept.ts';
@@ -12,15 +13,8 @@ import { discardPending } from './pending.ts';
 import { changesFor, isSame, liesIn, readPairSettings } from './settings.ts';
 import type { Outcome, Site } from './site.ts';
 
-const DAY = 86_400_000;
-
-/** Whole days until a time; negative when it has passed. */
-function daysUntil(time: string, now = Date.now()): number {
-  return Math.floor((Date.parse(time) - now) / DAY);
-}
-
 function whatOf({ subject, fingerprint, before, validTo, place, origin }: Told): AuditEvent['what'] {
-  return { subject, fingerprint, before, days: daysUntil(validTo), place, origin };
+  return { subject, fingerprint, before, days: daysLeft({ validTo }), place, origin };
 }
 
 /** Records what was done, once. */

@@ -35,7 +35,7 @@ export interface Requested {
 }
 
 /** The names of a certificate as they are told. */
-export function namesOf({ host, names }: Pick<Wanted, 'host' | 'names'>): string[] {
+export function wantedNames({ host, names }: Pick<Wanted, 'host' | 'names'>): string[] {
   return alternativeNames(host, names).map(({ value }) => value);
 }
 
@@ -60,7 +60,7 @@ export async function requestCertificate(
   const chosen = await chooseKey(place, wanted.wish);
   const request = await signingRequest(wanted.host, chosen.key, wanted.names);
   const key = accountOf(chosen);
-  const names = namesOf(wanted);
+  const names = wantedNames(wanted);
   const discarded = await givenUp(place, wanted.wish);
   const { kind, fingerprint, origin } = key;
   await record({ names: names.join(' '), key: kind, fingerprint, origin, ...discarded });

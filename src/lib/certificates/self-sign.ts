@@ -11,7 +11,7 @@ import {
   openPending,
 } from './choose-key.ts';
 import { keepPending, pendingFiles, readPending } from './pending.ts';
-import { namesOf, type RecordIntent, settleKey, type Wanted } from './request.ts';
+import { type RecordIntent, settleKey, type Wanted, wantedNames } from './request.ts';
 import { isSpent } from './spent.ts';
 
 /** A self-signed certificate that waits to be put to use. */
@@ -55,7 +55,7 @@ export async function selfSignCertificate(
   const certificate = await selfSign({ host, names: others, days, key: chosen.key });
   const { fingerprint256: fingerprint, validTo } = new X509Certificate(certificate);
   const key = accountOf(chosen);
-  const names = namesOf(wanted);
+  const names = wantedNames(wanted);
   const discarded = await givenUp(place, wanted.wish);
   const { kind, origin } = key;
   await record({ names: names.join(' '), key: kind, fingerprint, origin, validTo, ...discarded });

@@ -122,7 +122,7 @@ export async function makePrivateDirectory(
 const NO_SPACE = 64 * 1024;
 
 /** The bytes that this account can still write on the disk that a directory lies on. */
-async function freeSpace(directory: string): Promise<number> {
+export async function freeSpace(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   return bavail * bsize;
 }

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { freeSpace } from './files.ts';
 
 /** How long what is free counts as known, milliseconds: while that is enough, and before somebody is refused for it. */
 const KNOWN = 1000;
@@ -27,14 +27,8 @@ export interface Room {
   has(bytes: number): Promise<boolean>;
 }
 
-/** The bytes that an account without privileges can still write where a directory lies. */
-export async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
-}
-
 /** What cannot be looked at does not end here: whoever writes there is told why that fails. */
-const freeOrEnough = (directory: string) => freeBytes(directory).catch(() => Number.POSITIVE_INFINITY);
+const freeOrEnough = (directory: string) => freeSpace(directory).catch(() => Number.POSITIVE_INFINITY);
 
 /**
  * Watches the places of one process, and not more often than once a second while there is enough: in between it subtracts

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { errorCode, KeyTrusteeError } from '../core/errors.ts';
-import { freeBytes, MEBIBYTE } from '../core/room.ts';
+import { freeSpace } from '../core/files.ts';
+import { MEBIBYTE } from '../core/room.ts';
 import type { Cluster } from '../database/cluster.ts';
 import { withDatabase } from '../database/connection.ts';
 import { requireCurrent } from '../database/migrations.ts';
@@ -21,7 +22,7 @@ export async function checkDirectory(directory: string, floor: number): Promise<
     const reason = errorCode(error) === 'ENOENT' ? 'is missing' : 'cannot be written';
     return critical(`${directory} ${reason}`, `ls -ld ${directory}`);
   }
-  const free = (await freeBytes(directory)) / MEBIBYTE;
+  const free = (await freeSpace(directory)) / MEBIBYTE;
   const said = `${directory} has ${Math.floor(free)} MiB free`;
   const look = `df -h ${directory}`;
   if (free < floor) {

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
+import { freeSpace } from '../core/files.ts';
 import { load } from '../core/lazy.ts';
-import { freeBytes } from '../core/room.ts';
 import { countMails } from '../notices/waiting.ts';
 import { nextExpiry } from '../tls/expiry.ts';
 import type { App, Services } from './services.ts';
@@ -76,12 +76,12 @@ const GAUGED: Gauged[] = [
   {
     name: 'keytrustee_database_free_bytes',
     help: 'Bytes that are free where the database lies; below FREE_SPACE_MEGABYTES clients add nothing.',
-    read: ({ room }) => freeBytes(room.places.database),
+    read: ({ room }) => freeSpace(room.places.database),
   },
   {
     name: 'keytrustee_audit_free_bytes',
     help: 'The same where the audit trail lies.',
-    read: ({ room }) => freeBytes(room.places.audit),
+    read: ({ room }) => freeSpace(room.places.audit),
   },
 ];
 

@@ -3,6 +3,7 @@ import type { DryRun } from '../certificates/dry-run.ts';
 import type { Outcome, Site } from '../certificates/site.ts';
 import { confdirFiles } from '../core/config.ts';
 import { auditDirectory, type Settings } from '../core/configuration.ts';
+import { countDays, daysLeft } from '../tls/dates.ts';
 import { certificateRecorder } from './audit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -23,8 +24,6 @@ export function certificateSite(settings: Settings, terminal: Terminal): Site {
   };
 }
 
-const DAY = 86_400_000;
-
 function probedLine({ isChanged, probed }: Outcome): string {
   if (!isChanged) return 'it was in use already: nothing was changed';
   if (probed === 0) return 'no server runs: nothing was probed';
@@ -36,9 +35,9 @@ async function printOutcome(outcome: Outcome, terminal: Terminal): Promise<void>
   const { subject, issuer, fingerprint, validTo, warnings, kept } = outcome;
   for (const warning of warnings) terminal.warn(warning);
   if (terminal.quiet) return;
-  const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY);
+  const days = countDays(daysLeft(outcome));
   const lines = [
-    `in use now: ${subject}, until ${validTo.slice(0, 10)} (${days} days)`,
+    `in use now: ${subject}, until ${validTo.slice(0, 10)} (${days})`,
     `  issued by ${issuer || 'nobody'}`,
     `  SHA-256 ${fingerprint}`,
     probedLine(outcome),

@@ -4,8 +4,8 @@ import { callIt, type Words } from './words.ts';
 
 const DAY = 86_400_000;
 
-/** A certificate that is about to expire is warned of this long before; days. */
-const SOON = 30;
+/** With so many whole days left, or fewer, a certificate's expiry is warned of. */
+export const SOON = 30;
 
 const RENEW =
   'ask for a new one, ktadmin cert request writes the request, and put it to use by ktadmin cert rotate';
@@ -16,9 +16,18 @@ export function daysLeft(certificate: Pick<X509Certificate, 'validTo'>, now = Da
   return Math.floor((new Date(certificate.validTo).getTime() - now) / DAY);
 }
 
+/** A number of days, in words. */
+export const countDays = (days: number) => `${days} day${days === 1 ? '' : 's'}`;
+
+/** How far away a time is, before or behind, in words; milliseconds. */
+export function distance(left: number): string {
+  const whole = Math.floor(Math.abs(left) / DAY);
+  return whole === 0 ? 'less than a day' : countDays(whole);
+}
+
 function inDays(left: number): string {
   if (left === 0) return 'within a day';
-  return left === 1 ? 'in 1 day' : `in ${left} days`;
+  return `in ${countDays(left)}`;
 }
 
 /** What is wrong with the time for which each certificate of a chain is valid. With a fault no client that checks connects. */

@@ -1,5 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { daysLeft } from './dates.ts';
+import { daysLeft, distance } from './dates.ts';
 import { namesOf } from './names.ts';
 
 /** A certificate in plain data, for programs and for people. */
@@ -22,7 +22,6 @@ export interface Description {
   sha1: string;
 }
 
-const DAY = 86_400_000;
 /** OpenSSL's names of the curves that everybody else calls otherwise. */
 const CURVES: Record<string, string> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
 
@@ -58,9 +57,7 @@ function keyOfCertificate(certificate: X509Certificate): Description['key'] {
 function validityWords({ validFrom, validTo }: X509Certificate, now = Date.now()): string {
   if (new Date(validFrom).getTime() > now) return `valid from ${timeOf(validFrom)}`;
   const left = new Date(validTo).getTime() - now;
-  const whole = Math.floor(Math.abs(left) / DAY);
-  const days = whole === 0 ? 'less than a day' : `${whole} day${whole === 1 ? '' : 's'}`;
-  return left < 0 ? `expired ${days} ago` : `${days} left`;
+  return left < 0 ? `expired ${distance(left)} ago` : `${distance(left)} left`;
 }
 
 /** Describes a certificate. */

@@ -1,10 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { daysLeft } from './dates.ts';
-
-const DAY = 86_400_000;
-
-/** With so many whole days left, or fewer, a certificate's expiry is warned of. */
-const SOON = 30;
+import { daysLeft, distance, SOON } from './dates.ts';
 
 /** When the first certificate of a chain expires: with it, clients that check refuse the whole chain. */
 export interface Expiry {
@@ -20,13 +15,9 @@ export interface Expiry {
   words: string;
 }
 
-const count = (days: number) => `${days} day${days === 1 ? '' : 's'}`;
-
 /** How far away the end of a validity is, in words; milliseconds. */
 function words(left: number): string {
-  const whole = Math.floor(Math.abs(left) / DAY);
-  if (left < 0) return `expired ${whole === 0 ? 'less than a day' : count(whole)} ago`;
-  return `expires in ${whole === 0 ? 'less than a day' : count(whole)}`;
+  return left < 0 ? `expired ${distance(left)} ago` : `expires in ${distance(left)}`;
 }
 
 /** Which certificate of a chain expires first, and when; undefined of an empty one. */

@@ -1,6 +1,7 @@
 /** Whether there is room for what clients want to add. */
 import { expect, test } from 'vitest';
-import { freeBytes, MEBIBYTE, openRoom } from '../../../src/lib/core/room.ts';
+import { freeSpace } from '../../../src/lib/core/files.ts';
+import { MEBIBYTE, openRoom } from '../../../src/lib/core/room.ts';
 import { smallDisk } from '../../support/disk.ts';
 import { isRoot, temporaryDirectory, until } from '../../support/sandbox.ts';
 
@@ -21,7 +22,7 @@ test('as much as anybody has is asked for: nothing is let in; with no floor ever
 
 test('a place that cannot be looked at lets in: what is written there fails with its own reason', async () => {
   const nowhere = '/nonexistent/place';
-  await expect(freeBytes(nowhere)).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(freeSpace(nowhere)).rejects.toMatchObject({ code: 'ENOENT' });
   const room = openRoom(
     { database: nowhere, audit: nowhere },
     () => 256,

@@ -1,11 +1,11 @@
-import { type FileHandle, open, statfs } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { TarMember } from '../../archive/member.ts';
 import { type TarInput, writeTar } from '../../archive/write.ts';
 import { readZip, type ZipMember } from '../../archive/zip.ts';
 import { DEFAULT_CONFDIR } from '../../core/config.ts';
 import { failure } from '../../core/errors.ts';
-import { openUnnamed, writeAll } from '../../core/files.ts';
+import { freeSpace, openUnnamed, writeAll } from '../../core/files.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
 
 /** The manual's two zip files, and how their passwords are come by. */
@@ -106,8 +106,7 @@ async function withZip<T>(path: string, work: (members: ZipMember[]) => Promise<
 }
 
 async function refuseTooLarge(near: string, path: string, size: number): Promise<void> {
-  const { bavail, bsize } = await statfs(near);
-  if (size > bavail * bsize)
+  if (size > (await freeSpace(near)))
     throw failure('failed', `${path} holds ${size} bytes, and ${near} has no space for that`);
 }
 
