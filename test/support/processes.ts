@@ -1,5 +1,5 @@
 /** Looking at processes, to wait for a moment of a program's work and to show that nothing of it is left. */
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { until } from './sandbox.ts';
 
 /** A process, by its number and its words. */
@@ -8,8 +8,25 @@ export interface Seen {
   words: string[];
 }
 
+/** More than any command line here has. */
+const LONGEST = 65_536;
+
+/**
+ * The command line of a process, in one reading: where a process begins another program between two of them, as readFile
+ * makes, the words are the first program's with the last words of the second behind them.
+ */
+async function commandLine(pid: number): Promise<string> {
+  const file = await open(`/proc/${pid}/cmdline`);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST), 0, LONGEST);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
 async function look(pid: number): Promise<Seen | undefined> {
-  const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const text = await commandLine(pid).catch(() => '');
   return text === '' ? undefined : { pid, words: text.split('\0') };
 }
 
