@@ -55,13 +55,17 @@ test('init makes a whole server, closed to others whatever the umask, and says s
     [
       `d 700 ${owner} `,
       `d 700 ${owner} .keytrustee`,
+      `d 700 ${owner} .keytrustee/.replication`,
       `d 700 ${owner} .keytrustee/.ssl`,
       `d 700 ${owner} .keytrustee/private-keys-v1.d`,
       `d 700 ${owner} audit`,
       `d 700 ${owner} db`,
       `d 700 ${owner} db/data`,
       `d 700 ${owner} db/log`,
+      `d 700 ${owner} db/replication`,
       `d 700 ${owner} db/run`,
+      `f 600 ${owner} .keytrustee/.replication/authority-key.pem`,
+      `f 600 ${owner} .keytrustee/.replication/authority.pem`,
       `f 600 ${owner} .keytrustee/.ssl/ssl-cert-keytrustee-pk.pem`,
       `f 600 ${owner} .keytrustee/.ssl/ssl-cert-keytrustee.pem`,
       `f 600 ${owner} .keytrustee/gpg.conf`,
@@ -73,6 +77,11 @@ test('init makes a whole server, closed to others whatever the umask, and says s
       `f 600 ${owner} db/pg_hba.conf`,
       `f 600 ${owner} db/pg_ident.conf`,
       `f 600 ${owner} db/postgresql.conf`,
+      `f 600 ${owner} db/replication.conf`,
+      `f 600 ${owner} db/replication/authority.pem`,
+      `f 600 ${owner} db/replication/certificate.pem`,
+      `f 600 ${owner} db/replication/key.pem`,
+      `f 600 ${owner} db/replication/node.json`,
     ].toSorted(),
   );
   expect(key[0]).toMatch(new RegExp(`^f 600 ${owner} `));
@@ -236,7 +245,7 @@ test('a key without keytrustee.conf is adopted', async () => {
   });
 });
 
-test('a configuration copied from the active server without .ssl keeps its fingerprint', async () => {
+test('a configuration copied from the active server without .ssl keeps its fingerprint, and gets a name and certificate of its own', async () => {
   const active = await testServer({ start: false });
   const directory = await temporaryDirectory();
   const confdir = join(directory, '.keytrustee');
@@ -244,9 +253,16 @@ test('a configuration copied from the active server without .ssl keeps its finge
   await rm(join(confdir, '.ssl'), { recursive: true });
   const conf = join(confdir, 'keytrustee.conf');
   await writeFile(conf, (await readFile(conf, 'utf8')).replaceAll(active.directory, directory));
-  const made = await kt('ktadmin', ['init', '--confdir', confdir]);
-  expect(withoutDrop(made.stderr)).toBe(CREATING);
+  const made = await kt('ktadmin', ['init', '--confdir', confdir, '--external-address', 'kts02.example.com']);
+  const copied =
+    "Settings are a copy of another server's: EXTERNAL_ADDRESS was kts01.example.com, is kts02.example.com";
+  expect(withoutDrop(made.stderr)).toBe(`INFO:keytrustee.server.util:${copied}\n${CREATING}`);
   expect(made).toMatchObject({ status: 0, stdout: `Initialized directory for ${active.fingerprint}\n` });
+  const { EXTERNAL_ADDRESS, SSL_CERTIFICATE } = JSON.parse(await readFile(conf, 'utf8'));
+  expect(EXTERNAL_ADDRESS).toBe('kts02.example.com');
+  expect(new X509Certificate(await readFile(SSL_CERTIFICATE)).checkHost('kts02.example.com')).toBeDefined();
+  const authority = (place: string) => readFile(join(place, '.replication/authority.pem'), 'utf8');
+  expect(await authority(confdir)).toBe(await authority(active.confdir));
   expect((await kt('ktadmin', ['config', 'check', '--confdir', confdir])).status).toBe(0);
 });
 

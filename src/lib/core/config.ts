@@ -75,6 +75,7 @@ export function childEnvironment(home: string): Record<string, string> {
 /** The files of a configuration directory, by the original product's names. */
 export function confdirFiles(confdir: string) {
   const ssl = join(confdir, '.ssl');
+  const replication = join(confdir, '.replication');
   return {
     configuration: join(confdir, 'keytrustee.conf'),
     logging: join(confdir, 'logging.conf'),
@@ -85,6 +86,12 @@ export function confdirFiles(confdir: string) {
     ssl,
     certificate: join(ssl, 'ssl-cert-keytrustee.pem'),
     privateKey: join(ssl, 'ssl-cert-keytrustee-pk.pem'),
+    /** The authority of a pair of servers; both have it. */
+    replication: {
+      directory: replication,
+      certificate: join(replication, 'authority.pem'),
+      privateKey: join(replication, 'authority-key.pem'),
+    },
   };
 }
 

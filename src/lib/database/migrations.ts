@@ -8,6 +8,7 @@ import { type Database, withDatabase } from './connection.ts';
 import { ensureJobs, hasJobs } from './jobs.ts';
 import initial from './migrations/0001-initial.sql';
 import server from './migrations/0002-server.sql';
+import { ensureCatalogue } from './replication/catalogue.ts';
 
 /** Ordered, and never edited after they have landed. */
 const MIGRATIONS: [string, string][] = [
@@ -31,6 +32,7 @@ async function ensureDatabase(cluster: Cluster): Promise<boolean> {
         [DATABASE],
       );
       if (rows[0]?.standby === true) return false;
+      await ensureCatalogue(database);
       if (rows[0]?.present !== true) await createDatabase(database, DATABASE).catch(unlessMade);
       return true;
     },

@@ -10,6 +10,7 @@ import { findPostgres } from './binaries.ts';
 import { type Cluster, checkSocketPath, clusterMajor } from './cluster.ts';
 import { withDatabase } from './connection.ts';
 import { lockFile, lockHolder, processName, serverPid } from './lock-file.ts';
+import { replicationFiles } from './replication/place.ts';
 import { openStartupLog, startFailure, wordsSince } from './startup-log.ts';
 
 /** Milliseconds that a start may take as long as the server lives: crash recovery can be slow. */
@@ -38,12 +39,16 @@ async function checkPortFree(port: number): Promise<void> {
 }
 
 function serverArguments(cluster: Cluster): string[] {
+  const replication = replicationFiles(cluster);
   const settings = {
     config_file: join(cluster.root, 'postgresql.conf'),
     data_directory: cluster.data,
     hba_file: join(cluster.root, 'pg_hba.conf'),
     ident_file: join(cluster.root, 'pg_ident.conf'),
     unix_socket_directories: `"${cluster.socketDirectory.replaceAll('"', '""')}"`,
+    ssl_cert_file: replication.certificate,
+    ssl_key_file: replication.privateKey,
+    ssl_ca_file: replication.authority,
   };
   return [
     '-D',

@@ -25,7 +25,9 @@ import type { ListedKey } from '../gpg/listing.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { findServerKey, generateServerKey, qualifiedFingerprint } from '../gpg/server-key.ts';
 import { ensureCertificate } from './certificate.ts';
+import { adoptCopy } from './copy.ts';
 import { LOGGER } from './logger.ts';
+import { ensureAuthority, ensureReplication } from './replication.ts';
 import { type InitializeRequest, unusedOptions } from './request.ts';
 
 /** What was made; all false means that everything was there. */
@@ -112,7 +114,7 @@ async function readExisting(
 ): Promise<Configuration | undefined> {
   const { confdir, typed } = request;
   if (!(await exists(confdirFiles(confdir).configuration))) return undefined;
-  const existing = await readConfiguration(confdir);
+  const existing = await adoptCopy(request, await readConfiguration(confdir), reporter);
   for (const line of unusedOptions(existing, typed)) reporter.log(LOGGER, 'WARNING', line);
   return existing;
 }
@@ -146,9 +148,11 @@ export async function initialize(
     const [fingerprint, key] = await ensureKey(request, existing?.LOCAL_FINGERPRINT, reporter);
     const configuration = await ensureConfiguration(request, fingerprint, existing);
     const certificate = await ensureCertificate(confdir, configuration, reporter);
+    const authority = await ensureAuthority(confdir);
     const make = () => createCluster(cluster, account);
     if (database) await reporter.step('making the database cluster', make);
     else await make();
+    await ensureReplication(cluster, configuration.EXTERNAL_ADDRESS, authority, reporter);
     return { fingerprint, made: { key, configuration: existing === undefined, certificate, database } };
   });
 }

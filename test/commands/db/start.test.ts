@@ -1,6 +1,6 @@
 /** `ktadmin db start`: a server that answers, or a reason. */
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { smallDisk } from '../../support/disk.ts';
@@ -61,17 +61,33 @@ test('the cluster has data checksums, UTF-8, and settings that keep values out o
     'log_error_verbosity',
   ];
   const shown = await server.query(names.map((name) => `show ${name}`).join('; '));
-  expect(shown.split('\n')).toEqual(['on', 'UTF8', '', '0', 'terse']);
+  expect(shown.split('\n')).toEqual(['on', 'UTF8', '*', '0', 'terse']);
 });
 
-test('nothing listens on the port: the cluster is reached through its socket alone', async () => {
+test('the port lets in the certificate of the pair alone, and that to nothing of this server', async () => {
   const server = await testServer();
-  const refused = await new Promise((resolve) => {
-    const socket = connect(server.port, '127.0.0.1', () => resolve('connected'));
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
-    socket.once('connect', () => socket.destroy());
-  });
-  expect(refused).toBe('ECONNREFUSED');
+  const files = join(server.pgRootdir, 'replication');
+  const own = `sslcert=${files}/certificate.pem sslkey=${files}/key.pem`;
+  const connected = async (words: string) => {
+    const where = `host=127.0.0.1 port=${server.port} ${words}`;
+    const answer = await asAccount('psql', ['-w', '-X', '-Atc', 'select 1', where]);
+    return answer.status === 0
+      ? answer.stdout
+      : (/FATAL: +([^,\n]*)/.exec(answer.stderr)?.[1] ?? answer.stderr);
+  };
+  const role = 'dbname=postgres user=keytrustee_ha';
+  expect(await connected(`${role} sslmode=require ${own}`)).toBe('1\n');
+  expect(await connected(`${role} sslmode=disable`)).toMatch(/^no pg_hba.conf entry for host/);
+  expect(await connected(`${role} sslmode=require sslcert=/none`)).toBe(
+    'connection requires a valid client certificate',
+  );
+  const others = ['dbname=keytrustee user=keytrustee_ha', 'dbname=postgres user=keytrustee'];
+  for (const other of others)
+    expect(await connected(`${other} sslmode=require ${own}`)).toMatch(/^no pg_hba.conf entry for host/);
+});
+
+test('the socket is closed to others', async () => {
+  const server = await testServer();
   expect((await stat(join(server.pgRootdir, 'run'))).mode & 0o7777).toBe(0o700);
   const socket = await stat(join(server.pgRootdir, 'run', `.s.PGSQL.${server.port}`));
   expect(socket.isSocket()).toBe(true);

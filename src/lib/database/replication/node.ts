@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import * as z from 'zod/mini';
+import { failure } from '../../core/errors.ts';
+import { readSmallFile, writeAtomically } from '../../core/files.ts';
+import type { Cluster } from '../cluster.ts';
+import { replicationFiles } from './place.ts';
+
+const peer = z.object({ host: z.string().check(z.minLength(1)), port: z.number() });
+
+const node = z.object({
+  id: z.string().check(z.regex(/^kt[0-9a-f]{16}$/)),
+  role: z.enum(['alone', 'active', 'passive', 'fenced']),
+  epoch: z.number().check(z.nonnegative()),
+  peer: z.nullable(peer),
+});
+
+/** Where the other server's PostgreSQL is reached. */
+export type Peer = z.infer<typeof peer>;
+
+/** What a host is in a pair; `fenced`: it was the active one, and the pair went on without it. */
+export type Role = z.infer<typeof node>['role'];
+
+/**
+ * Who a host is: its own name for PostgreSQL, what it was last, the epoch of its pair that it knows, and the other server. It
+ * lies outside the data directory and the configuration directory: both are copied to other hosts.
+ */
+export type Node = z.infer<typeof node>;
+
+/** A host that is in no pair yet. */
+export function newNode(): Node {
+  return { id: `kt${randomBytes(8).toString('hex')}`, role: 'alone', epoch: 0, peer: null };
+}
+
+const MAXIMUM_SIZE = 65_536;
+
+/** Reads who this host is; undefined where `ktadmin init` of this version has not run. */
+export async function readNode(cluster: Pick<Cluster, 'root'>): Promise<Node | undefined> {
+  const path = replicationFiles(cluster).node;
+  const text = await readSmallFile(path, MAXIMUM_SIZE);
+  if (text === undefined) return undefined;
+  try {
+    return node.parse(JSON.parse(text));
+  } catch {
+    throw failure(
+      'failed',
+      `${path} does not say who this host is`,
+      'ktadmin ha status; take it out of a copy',
+    );
+  }
+}
+
+/** Reads who this host is, or fails where it was not prepared for a pair. */
+export async function requireNode(cluster: Pick<Cluster, 'root'>): Promise<Node> {
+  const found = await readNode(cluster);
+  if (found !== undefined) return found;
+  throw failure(
+    'state',
+    'this server is not prepared for a pair',
+    'ktadmin init makes what is missing; then ktadmin db restart',
+  );
+}
+
+/** Writes who this host is. */
+export async function writeNode(cluster: Pick<Cluster, 'root'>, value: Node): Promise<void> {
+  await writeAtomically(replicationFiles(cluster).node, `${JSON.stringify(value, null, 4)}\n`);
+}

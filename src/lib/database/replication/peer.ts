@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import { errorCode, failure } from '../../core/errors.ts';
+import { load } from '../../core/lazy.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Database } from '../connection.ts';
+import type { Peer } from './node.ts';
+import { REPLICATION_DATABASE, REPLICATION_ROLE, replicationFiles } from './place.ts';
+
+/** No other server is waited for longer, to connect and for each answer; milliseconds. */
+const LIMIT = 5000;
+
+const CERTIFICATE = /certificate|CERT_|SELF_SIGNED|UNABLE_TO|HOSTNAME|altnames/i;
+
+function explainPeer(error: unknown, { host, port }: Peer): Error {
+  const code = errorCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const where = `PostgreSQL of ${host} (port ${port})`;
+  if (code === '28000' || CERTIFICATE.test(`${code ?? ''} ${message}`)) {
+    return failure(
+      'untrusted',
+      `${where} and this server do not trust each other's certificates: ${message}`,
+      `is .replication in both configuration directories the same, and ${host} a name of that server?`,
+      error,
+    );
+  }
+  const brief = code === undefined ? message : code;
+  return failure(
+    'unreachable',
+    `${where} does not answer (${brief})`,
+    `on ${host}: ktadmin db status; older servers need ktadmin init and ktadmin db restart once`,
+    error,
+  );
+}
+
+/** Lends a connection to the other server's database `postgres`, by TLS with the certificates of the pair. */
+export async function withPeer<T>(
+  cluster: Cluster,
+  peer: Peer,
+  work: (database: Database) => Promise<T>,
+  limit = LIMIT,
+): Promise<T> {
+  const { default: pg } = await load('pg');
+  const files = replicationFiles(cluster);
+  const [ca, cert, key] = await Promise.all(
+    [files.authority, files.certificate, files.privateKey].map((path) => readFile(path, 'utf8')),
+  );
+  const client = new pg.Client({
+    ...{ host: peer.host, port: peer.port, user: REPLICATION_ROLE, database: REPLICATION_DATABASE },
+    ssl: { ca: ca ?? '', cert: cert ?? '', key: key ?? '', minVersion: 'TLSv1.3' },
+    ...{ application_name: 'ktadmin', connectionTimeoutMillis: limit, query_timeout: limit },
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw explainPeer(error, peer);
+  }
+  try {
+    return await work(client);
+  } finally {
+    void client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
+import { exists, makePrivateDirectory, writeAtomically } from '../../core/files.ts';
+import type { Cluster } from '../cluster.ts';
+import { admitPeer } from './host-rules.ts';
+import { newNode, readNode, writeNode } from './node.ts';
+import { REPLICATION_ROLE, replicationFiles } from './place.ts';
+import { writeReplicationSettings } from './settings.ts';
+
+/** A certificate and its private key, both PEM. */
+interface Pair {
+  certificate: string;
+  privateKey: string;
+}
+
+/** Who signs this host's certificate; the files of TLS are another folder's. */
+export interface Authority {
+  certificate: string;
+  issue(name: string, hosts: string[]): Promise<Pair>;
+}
+
+/** The names and addresses by which this host may be reached. */
+function hostNames(address: string): string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((found) => found ?? [])
+    .filter(({ internal, address: own }) => !internal && !own.startsWith('fe80:'))
+    .map(({ address: own }) => own);
+  return [...new Set([address, hostname(), ...addresses])];
+}
+
+async function isSigned(
+  { authority, certificate, privateKey }: ReturnType<typeof replicationFiles>,
+  by: string,
+) {
+  if (!(await exists(certificate)) || !(await exists(privateKey))) return false;
+  return (await readFile(authority, 'utf8').catch(() => '')) === by;
+}
+
+/**
+ * Makes of a host's part in a pair what is missing: who it is, its certificate, PostgreSQL's settings. A certificate of another
+ * authority than the configuration directory's is made anew. Returns whether PostgreSQL must be started again for it.
+ */
+export async function prepareReplication(
+  cluster: Cluster,
+  authority: Authority,
+  address: string,
+): Promise<boolean> {
+  const files = replicationFiles(cluster);
+  await makePrivateDirectory(files.directory);
+  const known = await readNode(cluster);
+  const node = known ?? newNode();
+  if (known === undefined) await writeNode(cluster, node);
+  if (!(await isSigned(files, authority.certificate))) {
+    const issued = await authority.issue(REPLICATION_ROLE, hostNames(address));
+    await writeAtomically(files.privateKey, issued.privateKey);
+    await writeAtomically(files.certificate, issued.certificate);
+    await writeAtomically(files.authority, authority.certificate);
+  }
+  // What a pair has settled is written by its own commands; here only what was never there.
+  const isNew = !(await exists(files.settings)) && (await writeReplicationSettings(cluster, node));
+  return (await admitPeer(cluster)) || isNew;
+}

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { confdirFiles } from '../core/config.ts';
+import { failure } from '../core/errors.ts';
+import { exists, makePrivateDirectory, writeAtomically } from '../core/files.ts';
+import type { Reporter } from '../core/reporter.ts';
+import type { Cluster } from '../database/cluster.ts';
+import { prepareReplication } from '../database/replication/prepare.ts';
+import { issueInternalCertificate, makeInternalAuthority } from '../tls/internal-authority.ts';
+import type { CertificatePair } from '../tls/self-signed.ts';
+import { LOGGER } from './logger.ts';
+
+/**
+ * The authority of a pair, made where there is none. Both servers have it: the procedure of a pair copies the configuration
+ * directory, and each signs its own certificate.
+ */
+export async function ensureAuthority(confdir: string): Promise<CertificatePair> {
+  const files = confdirFiles(confdir).replication;
+  await makePrivateDirectory(files.directory);
+  if (!(await exists(files.certificate))) {
+    const made = await makeInternalAuthority();
+    // The certificate comes last: its being there means that both are.
+    await writeAtomically(files.privateKey, made.privateKey);
+    await writeAtomically(files.certificate, made.certificate);
+    return made;
+  }
+  if (!(await exists(files.privateKey))) {
+    throw failure(
+      'conflict',
+      `${files.directory} holds the certificate of an authority without its key`,
+      'copy it from the other server of the pair; where there is none, move it away',
+    );
+  }
+  const [certificate, privateKey] = await Promise.all(
+    [files.certificate, files.privateKey].map((path) => readFile(path, 'utf8')),
+  );
+  return { certificate: certificate ?? '', privateKey: privateKey ?? '' };
+}
+
+/** Prepares a server for a pair, without making it one. What is there is kept. */
+export async function ensureReplication(
+  cluster: Cluster,
+  address: string,
+  authority: CertificatePair,
+  reporter: Reporter,
+): Promise<void> {
+  const issue = (name: string, hosts: string[]) => issueInternalCertificate(authority, name, hosts);
+  const isChanged = await prepareReplication(cluster, { certificate: authority.certificate, issue }, address);
+  if (isChanged && (await exists(`${cluster.data}/postmaster.pid`)))
+    reporter.log(
+      LOGGER,
+      'INFO',
+      'PostgreSQL is prepared for a passive server; ktadmin db restart applies that',
+    );
+}
