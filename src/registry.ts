@@ -69,6 +69,9 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
     () => import('./commands/backup/list.ts'),
   ],
   ['backup schedule', 'have cron or systemd make backups', () => import('./commands/backup/schedule.ts')],
+  ['ha', 'a pair of servers: an active one and a passive one'],
+  ['ha join', 'make this server the passive one of a pair', () => import('./commands/ha/join.ts')],
+  ['ha sync', 'whether changes wait for the passive server', () => import('./commands/ha/sync.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['serve', 'serve clients over HTTPS, in the foreground', () => import('./commands/serve.ts')],
   ['client', 'the client: a machine that keeps keys on a server'],
@@ -118,6 +121,7 @@ const MANUALS: Record<string, string> = {
   client: 'keytrustee',
   serve: 'keytrusteed',
   cert: 'ktadmin-cert',
+  ha: 'ktadmin-ha',
   config: 'keytrustee.conf',
 };
 

@@ -10,8 +10,8 @@ export default bareCommand({
   options: { pgRootdir },
   examples: ['ktadmin db restart'],
   async run(values, context) {
-    const { cluster, account } = await openCluster(values.pgRootdir, context, refuseUnfinished);
-    const restart = () => restartCurrent(cluster, account);
+    const { cluster, account, self } = await openCluster(values.pgRootdir, context, refuseUnfinished);
+    const restart = () => restartCurrent(cluster, account, self);
     const { migrations } = await context.terminal.step('restarting PostgreSQL', restart);
     for (const name of migrations) context.terminal.notice(`applied migration ${name}`);
     context.terminal.notice(`PostgreSQL runs on port ${cluster.port}`);

@@ -20,8 +20,8 @@ export default bareCommand({
   examples: ['ktadmin db start', 'ktadmin db --start --pg-rootdir /var/lib/keytrustee/db --background'],
   async run(values, context) {
     const { terminal } = context;
-    const { cluster, account } = await openCluster(values.pgRootdir, context, refuseUnfinished);
-    const start = () => startCurrent(cluster, account);
+    const { cluster, account, self } = await openCluster(values.pgRootdir, context, refuseUnfinished);
+    const start = () => startCurrent(cluster, account, self);
     const { server, migrations } = await terminal.step('starting PostgreSQL', start);
     for (const name of migrations) terminal.notice(`applied migration ${name}`);
     terminal.notice(

@@ -64,6 +64,19 @@ export async function recordedRestore<T>(
   }
 }
 
+/** What commands do to a pair of servers, by its name in the trail. */
+export type PairEvent = 'ha.join' | 'ha.sync';
+
+/** Records what is done to the pair that a server belongs to, before it is done; with `failed`, that it was not, and why. */
+export async function recordPair(
+  settings: Settings,
+  event: PairEvent,
+  what: AuditEvent['what'],
+  failed?: unknown,
+): Promise<void> {
+  await commandTrail(settings).change({ event, ...actor(), what, ...endedAs(failed) });
+}
+
 /** What commands do to the TLS certificate, by its name in the trail. */
 type CertificateEvent =
   | 'certificate.request'

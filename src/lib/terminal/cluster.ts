@@ -2,14 +2,18 @@ import { type Account, isRoot } from '../core/account.ts';
 import { readConfiguration } from '../core/configuration.ts';
 import { ownerOf } from '../core/ownership.ts';
 import { type Cluster, clusterAt, clusterFromRoot } from '../database/cluster.ts';
+import type { Self } from '../database/replication/self.ts';
 import type { Context } from './command.ts';
 import { become } from './execute.ts';
+import { selfOf } from './pair.ts';
 import { sudoLine } from './sudo.ts';
 
 /** The cluster that a `db` command works on, and the account it belongs to, which this process has become. */
 export interface OpenedCluster {
   cluster: Cluster;
   account: Account;
+  /** What the server tells the other one of its pair; undefined where only its database is known. */
+  self?: Self;
 }
 
 /**
@@ -29,5 +33,6 @@ export async function openCluster(
   if (isRoot()) await become(account, terminal);
   if (pgRootdir !== undefined) return { cluster: await clusterFromRoot(pgRootdir), account };
   const configuration = await readConfiguration(globals.confdir);
-  return { cluster: clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), account };
+  const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
+  return { cluster, account, self: selfOf(configuration) };
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { failure } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
@@ -41,6 +42,17 @@ export function host(text: string): string {
     );
   }
   return text;
+}
+
+/** Another server: `HOST`, `HOST:PORT`, or an IPv6 address in brackets where a port follows. */
+export function hostAndPort(text: string): { host: string; port: number | undefined } {
+  const [, bracketed, plain, digits] =
+    /^(?:\[([^\]]+)\]|([^:]+|[^:]*:[^:]*:.*?))(?::(\d+))?$/.exec(text) ?? [];
+  const name = bracketed ?? plain ?? text;
+  return {
+    host: isIP(name) === 6 ? name : host(name),
+    port: digits === undefined ? undefined : port(digits),
+  };
 }
 
 /** Whom a set is encrypted to, as it is looked up in a keyring. */

@@ -25,7 +25,7 @@ function hostNames(address: string): string[] {
     .flatMap((found) => found ?? [])
     .filter(({ internal, address: own }) => !internal && !own.startsWith('fe80:'))
     .map(({ address: own }) => own);
-  return [...new Set([address, hostname(), ...addresses])];
+  return [...new Set([address, hostname(), 'localhost', ...addresses])];
 }
 
 async function isSigned(

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { failure } from '../../core/errors.ts';
+import { runChecked } from '../../core/process.ts';
+import { findPostgres } from '../binaries.ts';
+import { type Cluster, clusterMajor } from '../cluster.ts';
+
+/** What PostgreSQL's control file says of a data directory, whether a server runs in it or not. */
+export interface ControlData {
+  /** The same on both servers of a pair, and on no others. */
+  systemIdentifier: string;
+  /** Grows by one at each promotion. */
+  timeline: number;
+  /** PostgreSQL's own words: `shut down`, `in production`, `in archive recovery` and others. */
+  state: string;
+}
+
+/** Reads the control file of a cluster. */
+export async function readControlData(cluster: Cluster): Promise<ControlData> {
+  const { directory } = await findPostgres(await clusterMajor(cluster));
+  const text = await runChecked(join(directory, 'pg_controldata'), ['-D', cluster.data]);
+  const value = (name: string) => new RegExp(`^${name}: +(.*)$`, 'm').exec(text)?.[1];
+  const systemIdentifier = value('Database system identifier');
+  const timeline = value("Latest checkpoint's TimeLineID");
+  const state = value('Database cluster state');
+  if (systemIdentifier === undefined || timeline === undefined || state === undefined)
+    throw failure('failed', `the control file of ${cluster.data} cannot be read`);
+  return { systemIdentifier, timeline: Number(timeline), state };
+}

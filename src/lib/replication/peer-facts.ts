@@ -1,0 +1,69 @@
+import { failure } from '../core/errors.ts';
+import type { Cluster } from '../database/cluster.ts';
+import type { Database } from '../database/connection.ts';
+import type { Peer } from '../database/replication/node.ts';
+import { type Pair, type PairNode, readNodes, readPair } from '../database/replication/pair.ts';
+import { withPeer } from '../database/replication/peer.ts';
+import type { Self } from '../database/replication/self.ts';
+
+/** What the other server of a pair is, as it says itself. */
+export interface PeerFacts {
+  isPassive: boolean;
+  systemIdentifier: string;
+  timeline: number;
+  major: number;
+  pair: Pair | undefined;
+  nodes: PairNode[];
+}
+
+const QUERY = `
+  select pg_is_in_recovery() as passive, (select system_identifier::text from pg_control_system()) as system,
+    (select timeline_id from pg_control_checkpoint()) as timeline,
+    current_setting('server_version_num')::int / 10000 as major`;
+
+interface Row {
+  passive: boolean;
+  system: string;
+  timeline: number;
+  major: number;
+}
+
+async function read(database: Database): Promise<PeerFacts> {
+  const { rows } = await database.query<Row>(QUERY);
+  const [row] = rows;
+  if (row === undefined) throw failure('bug', 'the other database gave no row');
+  return {
+    ...{ isPassive: row.passive, systemIdentifier: row.system, timeline: row.timeline, major: row.major },
+    ...{ pair: await readPair(database), nodes: await readNodes(database) },
+  };
+}
+
+/** Asks the other server what it is. */
+export async function readPeerFacts(cluster: Cluster, peer: Peer): Promise<PeerFacts> {
+  return withPeer(cluster, peer, read);
+}
+
+/** The node that a server which answers is: the active one of its pair, or the only one that it knows. */
+export function activeNode({ pair, nodes }: PeerFacts, { host }: Peer): PairNode {
+  const found = pair === undefined ? nodes[0] : nodes.find(({ id }) => id === pair.active);
+  if (found !== undefined) return found;
+  throw failure('state', `${host} does not say who it is`, `on ${host}: ktadmin db restart`);
+}
+
+/** Refuses a server that is not of this one's key, or not of its version. */
+export function refuseStranger(other: PairNode, self: Self, { host }: Peer): void {
+  if (other.fingerprint !== self.fingerprint) {
+    throw failure(
+      'conflict',
+      `the OpenPGP keys differ: ${host} has ${other.fingerprint}, this server ${self.fingerprint}`,
+      `copy the configuration directory of ${host} without .ssl, as ktadmin-ha(8) has it, and run ktadmin init again`,
+    );
+  }
+  if (other.version !== self.version) {
+    throw failure(
+      'state',
+      `the versions differ: ${host} has ${other.version}, this server ${self.version}`,
+      'install the same version on both',
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import type { Configuration, Settings } from '../core/configuration.ts';
+import { withLock } from '../core/lock.ts';
+import { clusterAt } from '../database/cluster.ts';
+import type { Self } from '../database/replication/self.ts';
+import type { PairSite } from '../replication/site.ts';
+import { type PairEvent, recordPair } from './audit.ts';
+import type { Terminal } from './terminal.ts';
+import { PROGRAM } from './version.ts';
+
+/** What a server tells the other one of its pair. */
+export function selfOf(configuration: Configuration): Self {
+  const { EXTERNAL_ADDRESS: host, DB_PORT: port, PORT: httpsPort, LOCAL_FINGERPRINT } = configuration;
+  return { host, port, httpsPort, fingerprint: LOCAL_FINGERPRINT, version: PROGRAM };
+}
+
+/** Lends what the commands of a pair work on, to one of them at a time; what they do is recorded as `event`. */
+export async function withPairSite<T>(
+  settings: Settings,
+  terminal: Terminal,
+  event: PairEvent,
+  work: (site: PairSite) => Promise<T>,
+): Promise<T> {
+  const { configuration, account, confdir } = settings;
+  let recorded: Parameters<PairSite['record']>[0] | undefined;
+  const site: PairSite = {
+    ...{ cluster: clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), account },
+    ...{ self: selfOf(configuration), policy: 'both', reporter: terminal },
+    async record(what) {
+      await recordPair(settings, event, what);
+      recorded = what;
+    },
+  };
+  return withLock(confdir, 'ha', async () => {
+    try {
+      return await work(site);
+    } catch (error) {
+      if (recorded !== undefined) await recordPair(settings, event, recorded, error).catch(() => undefined);
+      throw error;
+    }
+  });
+}
