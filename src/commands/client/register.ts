@@ -27,7 +27,10 @@ async function codeOf(
 export default bareCommand({
   options: {
     server: option('-s, --server <url>', 'the server: https://HOST[:PORT], the port 11371 by default'),
-    passiveServer: option('--passive-server <url>', 'where to read when the server does not answer'),
+    passiveServer: option(
+      '--passive-server <url>',
+      'the passive server, for when the server does not answer',
+    ),
     org: option('-o, --org <name>', 'the organization'),
     auth: option('--auth <code>', 'its authorization code (other users can see it)'),
     authStdin: flag('--auth-stdin', 'read the code from the first line of standard input'),

@@ -1,8 +1,14 @@
+import type { ServerState } from '../../lib/client/client.ts';
 import { STATUS } from '../../lib/core/errors.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
 import { reach, withClient } from '../../lib/terminal/machine.ts';
 
-/** `client status`: what the server says of this client. */
+function wordsOf({ url, answers, ready, role, reason }: ServerState): string {
+  if (!answers) return reason ?? `${url} does not answer`;
+  return [url, role ?? 'answers', ...(ready ? [] : ['not ready'])].join(', ');
+}
+
+/** `client status`: what the server says of this client, and how its servers are. */
 export default bareCommand({
   options: reach,
   examples: ['keytrustee status --json'],
@@ -14,8 +20,9 @@ export default bareCommand({
     return status;
   },
   async print(status, terminal) {
-    const { fingerprint, server, organization, name, state } = status;
-    const lines = Object.entries({ fingerprint, server, organization, name, state });
+    const { fingerprint, organization, name, state, servers } = status;
+    const own = Object.entries({ fingerprint, organization, name, state });
+    const lines = [...own, ...servers.map((server) => ['server', wordsOf(server)] as const)];
     await terminal.write(lines.map(([term, value]) => `${term.padEnd(14)}${value}\n`).join(''));
   },
 });

@@ -24,6 +24,22 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
     'there is no such deposit',
     'keytrustee list shows what this client keeps; --deleted, what it deleted',
   ],
+  read_only: [
+    'state',
+    'it is a passive server, which writes nothing',
+    'it does once it is promoted: ktadmin ha promote, there',
+  ],
+  fenced: [
+    'state',
+    'its passive server was promoted, and it serves nobody',
+    'ktadmin ha rejoin, there, makes it the passive server',
+  ],
+  passive_away: [
+    'state',
+    'its passive server is away, and it writes nothing that it alone would have',
+    'it does when the passive server is back',
+  ],
+  unconfirmed: ['unreachable', 'it does not know whether its passive server has it too'],
   no_room: [
     'failed',
     'the server has no room: it takes no more deposits and clients for now',
@@ -35,6 +51,24 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
     'ask an administrator of the organization for the code',
   ],
 };
+
+/** What a server refuses because of what it is now: another may do it, and it itself later. Nothing was written. */
+const STATE_REASONS = new Set(['read_only', 'fenced', 'passive_away']);
+
+/** Whether a server refused because of what it is now. */
+export const isOfState = ({ reason }: Refusal): boolean => STATE_REASONS.has(reason ?? '');
+
+/** Whether an answer says for sure that its request changed nothing. */
+export function wroteNothing(answer: HttpAnswer): boolean {
+  if (answer.status < 300) return false;
+  const { code, message } = errorOf(answer);
+  return (
+    answer.status < 500 ||
+    STATE_REASONS.has(code) ||
+    code === 'no_room' ||
+    message.includes('nothing was written')
+  );
+}
 
 /** The status of an exit for an answer that has no meaning of its own. */
 function statusOf({ status }: HttpAnswer): StatusName {
@@ -72,12 +106,14 @@ function errorOf({ body }: HttpAnswer): { code: string; message: string } {
   }
 }
 
-/** An error that an answer told. */
+/** An error that an answer told, or that none did. */
 export interface Refusal extends KeyTrusteeError {
   /** The answer's status of HTTP. */
   httpStatus?: number;
   /** The server's own word for it. */
   reason?: string;
+  /** Set where the call's time was over before the server could answer. */
+  isOutOfTime?: boolean;
   /** Milliseconds that the server wants to be left alone. */
   retryAfter?: number;
 }

@@ -3,9 +3,9 @@ import { failure } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import { readJson, refusal } from './answers.ts';
 import type { Connection } from './connection.ts';
-import type { HttpAnswer, HttpRequest } from './http.ts';
+import type { Attempt, HttpAnswer, HttpRequest } from './http.ts';
+import { type Course, outcomeOf } from './outcome.ts';
 import { drop, type Parcel, parcelOf } from './pending.ts';
-import type { Attempt } from './retry.ts';
 import { seal, unseal } from './seal.ts';
 import type { Deposit, ListedDeposit, PutOptions, Retrieved } from './types.ts';
 
@@ -57,40 +57,49 @@ function handleInUse(handle: string): Error {
 
 const statusOf = (error: unknown) => (error as { httpStatus?: number }).httpStatus ?? 0;
 
-/** Sends a parcel, and keeps it while nobody knows whether it arrived. */
-async function sendParcel(connection: Connection, parcel: Parcel, options: PutOptions): Promise<Deposit> {
+/** Sends a parcel, and keeps it while nobody knows whether it arrived, so that the next run asks for the same. */
+async function sendParcel(
+  connection: Connection,
+  course: Course,
+  parcel: Parcel,
+  options: PutOptions,
+): Promise<Deposit> {
   const sha256 = createHash('sha256').update(parcel.sealed).digest('hex');
+  // The run that made it may have stored it.
+  if (parcel.isOld) course.doubts += 1;
   try {
-    const deposit = await connection.send(putRequest(parcel, options), false, async (attempt, answer) =>
+    const request = putRequest(parcel, options);
+    const deposit = await connection.send({ request, course }, async (attempt, answer) =>
       readJson<Deposit>(attempt.peer, unlessRefused(attempt, answer)),
     );
     if (deposit.sha256 !== sha256) throw failure('untrusted', 'the server says it stored something else');
     await drop(parcel);
     return deposit;
   } catch (error) {
-    // What was refused is refused again. What may have arrived is kept, so that the next run asks for the same.
-    if ([400, 403, 409, 413, 422].includes(statusOf(error))) await drop(parcel);
+    // With a conflict the server knows that key, or another deposit has the handle: nothing else can come of it.
+    if (statusOf(error) === 409 && parcel.isOld) course.doubts -= 1;
+    if (statusOf(error) === 409 || outcomeOf(course) === 'nothing-written') await drop(parcel);
     throw error;
   }
 }
 
-/** Stores content. However often it has to be sent, it is stored once. */
+/** Stores content. However often, and at however many servers, it has to be sent, it is stored once. */
 export async function put(
   connection: Connection,
+  course: Course,
   content: Uint8Array,
   options: PutOptions,
 ): Promise<Deposit> {
-  const { files, key, server } = connection;
+  const { files, key } = connection;
   const { handle } = options;
   if (handle !== undefined) checkHandle(handle);
-  const parcelNow = () =>
-    parcelOf(files, key, { server, content, options }, () => seal(key, content, handle));
+  const parcelNow = () => parcelOf(files, key, { content, options }, () => seal(key, content, handle));
   try {
     const parcel = await parcelNow();
-    return await sendParcel(connection, parcel, options).catch(async (error: unknown) => {
+    return await sendParcel(connection, course, parcel, options).catch(async (error: unknown) => {
       // What an earlier run stored has been deleted, used up or has expired since: this is another deposit.
       if (!parcel.isOld || statusOf(error) !== 409) throw error;
-      return sendParcel(connection, await parcelNow(), options);
+      return sendParcel(connection, course, await parcelNow(), options);
     });
   } catch (error) {
     throw statusOf(error) === 409 && handle !== undefined ? handleInUse(handle) : error;
@@ -105,7 +114,7 @@ function headerOf({ headers }: HttpAnswer, name: string): string | null {
 /** Fetches, decrypts and verifies a deposit. */
 export async function get(connection: Connection, name: string): Promise<Retrieved> {
   const request: HttpRequest = { method: 'GET', path: placeOf(name) };
-  const answer = await connection.send(request, true, async (attempt, each) => {
+  const answer = await connection.send({ request }, async (attempt, each) => {
     const { body } = unlessRefused(attempt, each);
     if (headerOf(each, 'content-digest') !== digestOf(body))
       throw failure('untrusted', `what ${attempt.peer.url} sent does not have the digest that it says`);
@@ -130,9 +139,9 @@ export async function list(connection: Connection, deleted: boolean): Promise<Li
   for (let after: string | null = ''; after !== null; ) {
     const more = after === '' ? '' : `&after=${encodeURIComponent(after)}`;
     const path = `/v1/deposits?limit=${PAGE}&deleted=${deleted}${more}`;
+    const request: HttpRequest = { method: 'GET', path };
     const page: { deposits: ListedDeposit[]; next: string | null } = await connection.send(
-      { method: 'GET', path },
-      true,
+      { request },
       async (attempt, answer) => readJson(attempt.peer, unlessRefused(attempt, answer)),
     );
     all.push(...page.deposits);
@@ -142,14 +151,16 @@ export async function list(connection: Connection, deleted: boolean): Promise<Li
 }
 
 /** Deletes a deposit. Where an answer was lost, "there is none" means that it is done. */
-export async function remove(connection: Connection, name: string): Promise<void> {
-  await connection.send({ method: 'DELETE', path: placeOf(name) }, false, async (attempt, answer) => {
-    if (attempt.earlier === 0 || answer.status !== 404) unlessRefused(attempt, answer);
+export async function remove(connection: Connection, course: Course, name: string): Promise<void> {
+  const request: HttpRequest = { method: 'DELETE', path: placeOf(name) };
+  await connection.send({ request, course }, async (attempt, answer) => {
+    const isDone = answer.status === 404 && outcomeOf(course) === 'unknown';
+    if (!isDone) unlessRefused(attempt, answer);
   });
 }
 
 /** Brings a deleted deposit back. */
-export async function recover(connection: Connection, id: string): Promise<Deposit> {
+export async function recover(connection: Connection, course: Course, id: string): Promise<Deposit> {
   if (!IDENTIFIER.test(id))
     throw failure(
       'usage',
@@ -157,7 +168,7 @@ export async function recover(connection: Connection, id: string): Promise<Depos
       'keytrustee list --deleted has it',
     );
   const request: HttpRequest = { method: 'POST', path: `/v1/deposits/${id}/recovery` };
-  return connection.send(request, false, async (attempt, answer) =>
+  return connection.send({ request, course }, async (attempt, answer) =>
     readJson<Deposit>(attempt.peer, unlessRefused(attempt, answer)),
   );
 }

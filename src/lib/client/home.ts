@@ -20,6 +20,8 @@ export interface ClientFiles {
   home: string;
   configuration: string;
   key: string;
+  /** Which server took the last write. */
+  state: string;
   /** What was sent, or is about to be, and has no answer yet. */
   pending: string;
 }
@@ -31,6 +33,7 @@ export function clientFiles(home = defaultHome()): ClientFiles {
     home: place,
     configuration: join(place, 'client.conf'),
     key: join(place, 'client.key'),
+    state: join(place, 'client.state'),
     pending: join(place, 'pending'),
   };
 }

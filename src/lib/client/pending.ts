@@ -17,16 +17,19 @@ export interface Parcel {
   path: string;
   putKey: string;
   sealed: Buffer;
-  /** Made by an earlier run, which may have stored it; whatever happened to it since. */
+  /** Made by another run, which may have stored it; whatever happened to it since. */
   isOld: boolean;
 }
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** The name of what is to be put. Only who has the client's key could make it out of the content. */
-function nameOf({ armored }: ClientKey, server: string, content: Uint8Array, options: PutOptions): string {
+/**
+ * The name of what is to be put. Only who has the client's key could make it out of the content. It has no server in it:
+ * after a promotion the client may be registered again with the servers in another order.
+ */
+function nameOf({ armored }: ClientKey, content: Uint8Array, options: PutOptions): string {
   const { handle = null, ttl = null, retrievals = null } = options;
-  const what = JSON.stringify([server, handle, ttl, retrievals]);
+  const what = JSON.stringify([handle, ttl, retrievals]);
   return createHmac('sha256', armored).update(what).update('\0').update(content).digest('hex');
 }
 
@@ -43,17 +46,18 @@ async function read(path: string): Promise<Parcel | undefined> {
 }
 
 /**
- * The parcel of a content: the one that an earlier run made and got no answer for, or a new one. Kept until the server
- * has answered, it makes a run after a lost answer, or after a crash, store nothing twice.
+ * The parcel of a content: the one that an earlier run made and got no answer for, or a new one. Kept until a server
+ * has answered, it makes a run after a lost answer, or after a crash, store nothing twice; at the other server as well,
+ * which has the key of what was replicated to it.
  */
 export async function parcelOf(
   files: ClientFiles,
   key: ClientKey,
-  { server, content, options }: { server: string; content: Uint8Array; options: PutOptions },
+  { content, options }: { content: Uint8Array; options: PutOptions },
   make: () => Promise<Uint8Array>,
 ): Promise<Parcel> {
   await sweep(files.pending, '', FORGOTTEN);
-  const path = join(files.pending, nameOf(key, server, content, options));
+  const path = join(files.pending, nameOf(key, content, options));
   const found = await read(path);
   if (found !== undefined) return found;
   const sealed = Buffer.from(await make());
@@ -61,10 +65,10 @@ export async function parcelOf(
   if (await writeOnce(path, [Buffer.from(`${putKey} ${sha256(sealed)}\n`), sealed], false)) {
     return { path, putKey, sealed, isOld: false };
   }
-  return parcelOf(files, key, { server, content, options }, async () => sealed);
+  return parcelOf(files, key, { content, options }, async () => sealed);
 }
 
-/** Throws a parcel away: it has arrived, or was refused. */
+/** Throws a parcel away: it has arrived, or it is known that nothing of it was written. */
 export async function drop({ path }: Pick<Parcel, 'path'>): Promise<void> {
   try {
     await unlink(path);

@@ -8,14 +8,16 @@ import {
   findConfiguration,
   writeClientConfiguration,
 } from './configuration.ts';
-import { closePeers, peersOf, warnUnchecked } from './connection.ts';
+import { TIMEOUT, warnOther, warnUnchecked } from './connection.ts';
 import { type ClientFiles, clientFiles, prepareHome } from './home.ts';
+import { checkPair } from './identity.ts';
 import { type ClientKey, ensureKey } from './key.ts';
-import { persist } from './retry.ts';
+import type { Course } from './outcome.ts';
+import { closePeers, type Peers, peersOf } from './peers.ts';
+import { type Got, persist } from './retry.ts';
 import { postJson, prove } from './session.ts';
 import type { ClientStatus, RegistrationRequest } from './types.ts';
-
-const TIMEOUT = 60_000;
+import { noteWriter, readWriter } from './writer.ts';
 
 /** Refuses certificates that would only fail later, and less clearly. */
 function checkCertificates(pem: string): string {
@@ -52,24 +54,19 @@ function configurationOf(
   };
 }
 
+/** Proves the key, and registers, at one server: the challenge of one is not known to another. */
 async function announce(
-  configuration: ClientConfiguration,
+  peers: Peers,
   key: ClientKey,
-  { code, timeout = TIMEOUT }: RegistrationRequest,
-): Promise<ClientStatus> {
-  const { SERVER: server, ORGANIZATION: organization, NAME: name } = configuration;
-  const trust = { caCertificate: configuration.CA_CERTIFICATE, skipSslCheck: configuration.SKIP_SSL_CHECK };
-  const peers = peersOf(server, undefined, trust);
-  try {
-    return await persist(peers, { isRead: false, timeout }, async (attempt) => {
-      const proof = await prove(attempt, key);
-      const asked = { organization, name, publicKey: key.publicKey, ...(code === undefined ? {} : { code }) };
-      const answer = await postJson(attempt, '/v1/clients', { ...asked, ...proof });
-      return { ...readJson<ClientStatus>(attempt.peer, answer), server };
-    });
-  } finally {
-    closePeers(peers);
-  }
+  { ORGANIZATION: organization, NAME: name }: ClientConfiguration,
+  { course, code, timeout }: { course: Course; code: string | undefined; timeout: number },
+): Promise<Got<ClientStatus>> {
+  const asked = { organization, name, publicKey: key.publicKey, ...(code === undefined ? {} : { code }) };
+  return persist(peers, { timeout, course }, async (attempt) => {
+    const proof = await prove(attempt, key);
+    const answer = await postJson(attempt, '/v1/clients', { ...asked, ...proof }, course);
+    return readJson<ClientStatus>(attempt.peer, answer);
+  });
 }
 
 /** What the registration before wrote; one that cannot be read is written anew. */
@@ -86,15 +83,27 @@ async function configurationBefore(files: ClientFiles): Promise<ClientConfigurat
  * Makes this client known to a server, with a key of its own that is made at the first time. It can be done again: with
  * the code that was missing, another address of the server, or other certificates. Only what succeeded is kept.
  */
-export async function registerClient(request: RegistrationRequest): Promise<ClientStatus> {
+export async function registerClient(request: RegistrationRequest, course: Course): Promise<ClientStatus> {
   const files = clientFiles(request.home);
   await prepareHome(files);
   const before = await configurationBefore(files);
   const asked = configurationOf(request, before);
   const key = await ensureKey(files, asked.NAME);
   const configuration = { LOCAL_FINGERPRINT: key.fingerprint, ...asked };
-  warnUnchecked(configuration.SKIP_SSL_CHECK, request.warn);
-  const status = await announce(configuration, key, request);
-  await writeClientConfiguration(files, configuration);
-  return status;
+  const { SERVER: server, PASSIVE_SERVER: passive, CA_CERTIFICATE, SKIP_SSL_CHECK } = configuration;
+  const { code, warn, timeout = TIMEOUT } = request;
+  warnUnchecked(SKIP_SSL_CHECK, warn);
+  const trust = { caCertificate: CA_CERTIFICATE, skipSslCheck: SKIP_SSL_CHECK };
+  const peers = peersOf({ server, passive }, trust, await readWriter(files));
+  const end = Date.now() + timeout;
+  try {
+    await checkPair(peers.all, { timeout: timeout / 2, warn });
+    const got = await announce(peers, key, configuration, { course, code, timeout: end - Date.now() });
+    warnOther(peers, got, warn);
+    await writeClientConfiguration(files, configuration);
+    await noteWriter(files, peers, got.peer);
+    return { ...got.value, server };
+  } finally {
+    closePeers(peers);
+  }
 }

@@ -1,72 +1,140 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KeyTrusteeError } from '../core/errors.ts';
+import { failure, KeyTrusteeError } from '../core/errors.ts';
 import { checkInterruption, interruption } from '../core/interrupt.ts';
-import type { Refusal } from './answers.ts';
-import type { Peer } from './http.ts';
+import { isOfState, type Refusal } from './answers.ts';
+import type { Attempt, Peer } from './http.ts';
+import { type Course, outcomeOf, unknownHint } from './outcome.ts';
+import { inOrder, type Peers, speaksForAll } from './peers.ts';
+import { race, type Tried } from './race.ts';
 
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 5000;
-/** A server that did not answer is asked after the others for so long; milliseconds. */
-const DISTRUST = 30_000;
+/** A server that has not answered for so long is not waited for alone; milliseconds. A write is sent to another one later than a read. */
+const PATIENCE = { read: 2000, write: 3000 };
 
-/** One attempt: at which server, how many there were before, and how many milliseconds are left. */
-export interface Attempt {
+/** What bounds a call, and what it writes, where it writes. */
+export interface Bounds {
+  /** Milliseconds for all of it. */
+  timeout: number;
+  course?: Course | undefined;
+}
+
+/** What a call got, from which server, and which servers did not give it, with the reason. */
+export interface Got<T> {
+  value: T;
   peer: Peer;
-  earlier: number;
-  time: number;
+  passed: Map<Peer, string>;
 }
 
-/** The servers that may be asked, the active one first, and which of them did not answer lately. */
-export interface Peers {
-  all: Peer[];
-  silentSince: Map<Peer, number>;
+/** What an error says, with the server that it is about. */
+function wordsOf({ url }: Peer, { message }: Error): string {
+  return message.includes(url) ? message : `${url}: ${message}`;
 }
 
-/** A passive server may not know yet what the active one knows: what it refuses is no answer. */
-function mayGoOn(error: unknown, isActive: boolean): error is Refusal {
-  if (!(error instanceof KeyTrusteeError)) return false;
-  return error.code === 'unreachable' || (!isActive && error.code !== 'untrusted');
+/** Whether another try at this server may end otherwise. */
+function mayChange(error: Refusal): boolean {
+  return error.code === 'unreachable' || isOfState(error) || error.httpStatus !== undefined;
 }
 
-function inOrder({ all, silentSince }: Peers, isRead: boolean): Peer[] {
-  const active = all.slice(0, 1);
-  if (!isRead) return active;
-  const isSilent = (peer: Peer) => Date.now() - (silentSince.get(peer) ?? -DISTRUST) < DISTRUST;
-  return [...all.filter((peer) => !isSilent(peer)), ...all.filter(isSilent)];
+/** Tries it at one server. What the server refuses is the last word only where it is the one that knows. */
+async function tryAt<T>(
+  peers: Peers,
+  attempt: Attempt,
+  work: (attempt: Attempt) => Promise<T>,
+): Promise<Tried<T>> {
+  const { peer } = attempt;
+  try {
+    const value = await work(attempt);
+    peers.silentSince.delete(peer);
+    return { peer, value };
+  } catch (thrown) {
+    if (!(thrown instanceof KeyTrusteeError)) return { peer, error: thrown, isFinal: true };
+    const error: Refusal = thrown;
+    if (error.code === 'unreachable' || error.reason === 'fenced') peers.silentSince.set(peer, Date.now());
+    const isAnswer = error.code !== 'unreachable' && !isOfState(error) && error.httpStatus !== undefined;
+    return { peer, error, isFinal: isAnswer && (await speaksForAll(peers, attempt)) };
+  }
 }
 
-function delayOf(round: number, retryAfter = 0): number {
-  const grown = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(round, 10));
-  return Math.max(retryAfter, grown * (0.5 + Math.random() / 2));
+/** The status of the error that all servers together are. */
+function codeOf(errors: Refusal[], course: Course | undefined) {
+  if (course !== undefined && outcomeOf(course) === 'unknown') return 'unreachable';
+  if (errors.some(({ reason }) => reason === 'passive_away')) return 'state';
+  return errors.find(({ code }) => code === 'unreachable')?.code ?? errors[0]?.code ?? 'unreachable';
+}
+
+/** The error of a call that no server did. */
+function giveUp({ all }: Peers, failures: Map<Peer, Refusal>, course: Course | undefined): KeyTrusteeError {
+  const told = all.flatMap((peer) => {
+    const error = failures.get(peer);
+    return error === undefined
+      ? []
+      : [{ error, words: all.length > 1 ? wordsOf(peer, error) : error.message }];
+  });
+  const errors = told.map(({ error }) => error);
+  if (errors.length === 1 && errors[0] !== undefined && !mayChange(errors[0])) return errors[0];
+  const code = codeOf(errors, course);
+  const main =
+    errors.find((error) => error.reason === 'passive_away') ?? errors.find((error) => error.code === code);
+  const hint = main?.hint ?? errors[0]?.hint;
+  const message = told.map(({ words }) => words).join('; ');
+  if (course === undefined) return failure(code, message, hint, main);
+  if (outcomeOf(course) === 'unknown') return failure(code, message, unknownHint(course), main);
+  return failure(
+    code,
+    message,
+    hint === undefined ? 'nothing was written' : `nothing was written; ${hint}`,
+    main,
+  );
+}
+
+/** That the time was over at the last try says less of a server than why it did not do it before. */
+function noteFailures(known: Map<Peer, Refusal>, failures: Map<Peer, Refusal>): void {
+  for (const [peer, error] of failures)
+    if (error.isOutOfTime !== true || !known.has(peer)) known.set(peer, error);
+}
+
+/** The least time that a round is begun with, as the one before took: cut off in the middle, it would leave a doubt. */
+function leastTime(begun: number): number {
+  return Math.min(1000, 2 * (Date.now() - begun));
+}
+
+/** How long to wait before the next round: as long as the servers want, but a server may change its state at any time. */
+function delayOf(round: number, failures: Iterable<Refusal>): number {
+  const grown = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(round, 10)) * (0.5 + Math.random() / 2);
+  const wanted = [...failures].map((error) => (isOfState(error) ? 0 : (error.retryAfter ?? 0)));
+  return Math.max(grown, ...wanted);
 }
 
 /**
- * Does a request until a server takes it, with growing delays and jitter: reads at every server, the rest at the active
- * one alone. What it does must be the same however often it is done.
+ * Does a request until a server takes it, with growing delays and jitter, at every server in turn. What it does must be
+ * the same however often, and at however many servers, it is done.
  */
 export async function persist<T>(
   peers: Peers,
-  { isRead, timeout }: { isRead: boolean; timeout: number },
+  { timeout, course }: Bounds,
   work: (attempt: Attempt) => Promise<T>,
-): Promise<T> {
+): Promise<Got<T>> {
   const end = Date.now() + timeout;
-  const active = peers.all[0];
-  for (let round = 0, earlier = 0; ; round += 1) {
-    let failed: Refusal | undefined;
-    for (const peer of inOrder(peers, isRead)) {
-      try {
-        const done = await work({ peer, earlier, time: end - Date.now() });
-        peers.silentSince.delete(peer);
-        return done;
-      } catch (error) {
-        if (!mayGoOn(error, peer === active)) throw error;
-        if (error.code === 'unreachable') peers.silentSince.set(peer, Date.now());
-        if (failed === undefined || peer === active) failed = error;
-        earlier += 1;
-      }
-    }
-    const delay = delayOf(round, failed?.retryAfter);
-    if (Date.now() + delay >= end) throw failed;
+  const patience = course === undefined ? PATIENCE.read : PATIENCE.write;
+  const passed = new Map<Peer, string>();
+  const passedOver = (peer: Peer) => {
+    peers.silentSince.set(peer, Date.now());
+    passed.set(peer, `${peer.url} does not answer (nothing in ${patience / 1000} seconds)`);
+  };
+  const known = new Map<Peer, Refusal>();
+  for (let round = 0; ; round += 1) {
+    const begun = Date.now();
+    const ran = await race(inOrder(peers), { patience, passedOver }, (peer, signal) =>
+      tryAt(peers, { peer, end, round, signal }, work),
+    );
+    const failures = ran.failures as Map<Peer, Refusal>;
+    noteFailures(known, failures);
+    for (const [peer, error] of known) passed.set(peer, wordsOf(peer, error));
+    if (ran.won !== undefined) return { ...ran.won, passed };
+    const delay = delayOf(round, failures.values());
+    if (Date.now() + delay + leastTime(begun) >= end || ![...failures.values()].some(mayChange))
+      throw giveUp(peers, known, course);
     await sleep(delay, undefined, { signal: interruption }).catch(checkInterruption);
   }
 }

@@ -1,26 +1,23 @@
 import { type Refusal, readJson, refusal } from './answers.ts';
-import { exchange, type HttpAnswer, type HttpRequest, type Peer } from './http.ts';
+import type { Attempt, HttpAnswer, HttpRequest, Peer } from './http.ts';
 import { type ClientKey, signChallenge } from './key.ts';
-import type { Attempt } from './retry.ts';
+import { type Course, exchangeWrite } from './outcome.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 /** A server that started anew between challenge and session does not know its challenge any more. */
 const LOGINS = 3;
 
-/** Sends JSON, and takes an answer of one of these statuses. */
+/** Sends JSON, and takes an answer of one of these statuses. With a course it is a write. */
 export async function postJson(
-  { peer, time }: Attempt,
+  attempt: Attempt,
   path: string,
   value: unknown,
-  headers: Record<string, string> = {},
+  course?: Course,
 ): Promise<HttpAnswer> {
   const body = Buffer.from(JSON.stringify(value));
-  const answer = await exchange(
-    peer,
-    { method: 'POST', path, body, headers: { ...JSON_TYPE, ...headers } },
-    time,
-  );
-  if (answer.status !== 200 && answer.status !== 201) throw refusal(peer, answer);
+  const request: HttpRequest = { method: 'POST', path, body, headers: JSON_TYPE };
+  const answer = await exchangeWrite(attempt, request, course);
+  if (answer.status !== 200 && answer.status !== 201) throw refusal(attempt.peer, answer);
   return answer;
 }
 
@@ -54,19 +51,22 @@ function sessionOf(sessions: Sessions, attempt: Attempt, key: ClientKey): Promis
   return opened;
 }
 
-/** Sends a request in a session, which is opened where there is none, or none any more. Any status is an answer. */
+/**
+ * Sends a request in a session, which is opened where there is none, or none any more. Any status is an answer. With a
+ * course it is a write.
+ */
 export async function inSession(
   sessions: Sessions,
   key: ClientKey,
   attempt: Attempt,
-  request: HttpRequest,
+  { request, course }: { request: HttpRequest; course?: Course | undefined },
 ): Promise<HttpAnswer> {
-  const { peer, time } = attempt;
+  const { peer } = attempt;
   for (let login = 1; ; login += 1) {
     const opened = sessionOf(sessions, attempt, key);
     try {
       const headers = { ...request.headers, authorization: `Bearer ${await opened}` };
-      const answer = await exchange(peer, { ...request, headers }, time);
+      const answer = await exchangeWrite(attempt, { ...request, headers }, course);
       if (answer.status !== 401 || login === LOGINS) return answer;
       if (sessions.get(peer) === opened) sessions.delete(peer);
     } catch (error) {

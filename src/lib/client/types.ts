@@ -6,7 +6,7 @@ export interface ClientOptions {
   home?: string;
   /** Milliseconds after which one call gives up, retries included. Default: 60,000. */
   timeout?: number;
-  /** Told what a person should know although the call goes on: an unchecked certificate, a passive server that answered. */
+  /** Told what a person should know although the call goes on: an unchecked certificate, a server that did not answer. */
   warn?: (text: string) => void;
 }
 
@@ -14,7 +14,7 @@ export interface ClientOptions {
 export interface RegistrationRequest extends ClientOptions {
   /** `https://HOST[:PORT]`; the port is 11371 where none is named. */
   server?: string;
-  /** Where to read when the server does not answer. */
+  /** The other server of a pair: what the server does not do is done there. */
   passiveServer?: string;
   organization?: string;
   /** The organization's authorization code. Without it, an administrator has to approve. */
@@ -34,6 +34,26 @@ export interface ClientStatus {
   name: string;
   state: 'pending' | 'active' | 'disabled';
   server: string;
+}
+
+/** What a server is: without a passive server; with one; the passive one; or replaced by it. */
+export type ServerRole = 'alone' | 'active' | 'passive' | 'fenced';
+
+/** How a server is. */
+export interface ServerState {
+  url: string;
+  answers: boolean;
+  /** Whether it says that it can serve. */
+  ready: boolean;
+  /** null: it does not say. */
+  role: ServerRole | null;
+  /** Why it does not answer; null where it does. */
+  reason: string | null;
+}
+
+/** What the server knows of a client, and how all its servers are. */
+export interface ClientReport extends ClientStatus {
+  servers: ServerState[];
 }
 
 /** How a deposit is to be kept. */
@@ -83,17 +103,25 @@ export interface KeyTrusteeClient {
   delete(name: string): Promise<void>;
   /** Brings a deleted deposit back, as long as the server keeps it. */
   recover(id: string): Promise<Deposit>;
-  status(): Promise<ClientStatus>;
+  status(): Promise<ClientReport>;
   /** Closes the connections. */
   close(): void;
 }
 
 /**
- * What every call throws that a person can do something about. `code` is `state` (not registered, or not approved yet),
- * `permission` (stopped, or files with unsafe modes), `notFound`, `conflict`, `unreachable`, `untrusted`, `usage`, `failed`.
+ * What a failed call that writes leaves: nothing that it sent was written; or nobody knows, because an answer was lost.
+ * The same call again finds out: it stores nothing twice.
+ */
+export type Outcome = 'nothing-written' | 'unknown';
+
+/**
+ * What every call throws that a person can do something about. `code` is `state` (not registered, or not approved yet; no
+ * server writes now), `permission` (stopped, or files with unsafe modes), `notFound`, `conflict`, `unreachable`, `untrusted`, `usage`, `failed`.
  */
 export interface ClientError extends Error {
   name: 'KeyTrusteeError';
   code: string;
   hint: string | undefined;
+  /** Of `put`, `delete`, `recover` and `registerClient`. */
+  outcome?: Outcome;
 }

@@ -45,6 +45,8 @@ export class KeyTrusteeError extends Error {
   readonly hint: string | undefined;
   /** Each for itself what the message tells together, for programs. */
   faults?: readonly ErrorFault[];
+  /** Of a client's call that writes: whether something may have been written all the same. */
+  outcome?: 'nothing-written' | 'unknown';
 
   constructor(code: StatusName, message: string, hint?: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });

@@ -37,9 +37,10 @@ export async function reportError(thrown: unknown, argv: string[]): Promise<numb
   const hint = interrupted === undefined ? error.hint : undefined;
   if (typed.includes('--json')) {
     const code = interrupted === undefined ? error.code : 'interrupted';
-    const faults =
-      error.faults === undefined || interrupted !== undefined ? undefined : { faults: error.faults };
-    process.stdout.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null, ...faults } })}\n`);
+    const { faults, outcome } = interrupted === undefined ? error : {};
+    process.stdout.write(
+      `${JSON.stringify({ error: { code, message, hint: hint ?? null, faults, outcome } })}\n`,
+    );
   } else {
     process.stderr.write(`${await red('ktadmin: error:', !typed.includes('--no-color'))} ${message}\n`);
     if (hint !== undefined) process.stderr.write(`ktadmin: hint: ${hint}\n`);

@@ -20,6 +20,7 @@ beforeAll(async () => {
 });
 
 const told = ({ status, stdout, stderr }: Outcome) => ({ status, stdout, stderr });
+const isRole = (role: unknown) => role === null || role === 'alone';
 const FINGERPRINT = /^[0-9A-F]{40}\n$/;
 
 test('with the code a machine may store at once; its files are its own', async () => {
@@ -52,6 +53,7 @@ test('with the code a machine may store at once; its files are its own', async (
     name: 'web 1',
     state: 'active',
     server: url,
+    servers: [{ url, answers: true, ready: true, role: expect.toSatisfy(isRole), reason: null }],
   });
   const listed = await server.orgtool(['list-clients', '-n', 'prod']);
   expect(listed.stdout).toContain(`prod          ${registered.stdout.trim()}  active`);
@@ -155,7 +157,7 @@ test('a server that does not answer is given up in time', async () => {
   expect(told(await machine.keytrustee(words, { input: code }))).toEqual({
     status: 7,
     stdout: '',
-    stderr: `ktadmin: error: ${nowhere} does not answer (ECONNREFUSED)\nktadmin: hint: is the server running?\n`,
+    stderr: `ktadmin: error: ${nowhere} does not answer (ECONNREFUSED)\nktadmin: hint: nothing was written; is the server running?\n`,
   });
 });
 
