@@ -1,7 +1,7 @@
 /** A client of a test server with a session, which puts and gets deposits over HTTPS as the interface says. */
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:https';
-import { createMachine, enroll, openSession } from './machines.ts';
+import { createMachine, enroll, type Machine, openSession } from './machines.ts';
 import type { TestServer } from './sandbox.ts';
 import type { Serving } from './serving.ts';
 
@@ -76,6 +76,11 @@ export async function depositor(
 ): Promise<Depositor> {
   const machine = await createMachine();
   await enroll(server, machine, organization);
+  return sessionAt(serving, machine);
+}
+
+/** Opens the session of a client that is active. */
+export async function sessionAt(serving: Serving, machine: Machine): Promise<Depositor> {
   const opened = await openSession(serving, machine);
   if (opened.status !== 201) throw new Error(opened.body);
   const authorization = `Bearer ${String(opened.json.session)}`;

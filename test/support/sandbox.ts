@@ -150,6 +150,17 @@ export async function testServer({
   const pgRootdir = join(directory, 'db');
   await replaceIn(join(confdir, 'keytrustee.conf'), pairs);
   await replaceIn(join(pgRootdir, 'postgresql.conf'), pairs);
+  const server = await serverAt(directory, port);
+  if (start) {
+    const started = await server.ktadmin(['db', 'start']);
+    if (started.status !== 0) throw new Error(started.stderr);
+  }
+  return server;
+}
+
+/** The server whose confdir and database lie in a directory. */
+export async function serverAt(directory: string, port: number): Promise<TestServer> {
+  const confdir = join(directory, '.keytrustee');
   const configuration = JSON.parse(await readFile(join(confdir, 'keytrustee.conf'), 'utf8')) as Record<
     string,
     string
@@ -158,10 +169,10 @@ export async function testServer({
     (name: string) =>
     (args: string[], options: RunOptions = {}) =>
       kt(name, args, { ...options, env: { KEYTRUSTEE_CONFDIR: confdir, ...options.env } });
-  const server: TestServer = {
+  return {
     directory,
     confdir,
-    pgRootdir,
+    pgRootdir: join(directory, 'db'),
     port,
     fingerprint: configuration.LOCAL_FINGERPRINT ?? '',
     ktadmin: call('ktadmin'),
@@ -173,11 +184,6 @@ export async function testServer({
       return answer.stdout.trim();
     },
   };
-  if (start) {
-    const started = await server.ktadmin(['db', 'start']);
-    if (started.status !== 0) throw new Error(started.stderr);
-  }
-  return server;
 }
 
 /** One running server for all tests of a file, to be called at its top; it may be used once the tests run. */

@@ -1,6 +1,7 @@
 import { linkTokenHash } from '../core/link-token.ts';
 import type { Trail } from '../core/trail.ts';
-import { type Database, withTransaction } from '../database/connection.ts';
+import type { Database } from '../database/connection.ts';
+import { withWriting } from '../database/gate.ts';
 import type { ClientState } from './client.ts';
 
 /** What a contact can decide about a client. */
@@ -106,7 +107,7 @@ export async function decideApproval(
   from: string,
   link: { token: string; decision: Decision },
 ): Promise<Approval | undefined> {
-  return withTransaction(database, async () => {
+  return withWriting(database, async () => {
     await lock(database, link.token);
     const row = await find(database, link.token);
     if (row === undefined) return undefined;

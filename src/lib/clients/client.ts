@@ -1,7 +1,8 @@
 import { failure } from '../core/errors.ts';
 import { quote } from '../core/quote.ts';
 import { type Recorder, recordChange } from '../core/trail.ts';
-import { type Database, withTransaction } from '../database/connection.ts';
+import type { Database } from '../database/connection.ts';
+import { withWriting } from '../database/gate.ts';
 
 /** A client is pending until it is approved, then active; disabled means stopped. */
 export const CLIENT_STATES = ['pending', 'active', 'disabled'] as const;
@@ -131,7 +132,7 @@ export async function setClientState(
   recorder: Recorder,
   conditions: { organization?: string | undefined; from?: ClientState | undefined } = {},
 ): Promise<ClientChange> {
-  return withTransaction(database, async () => {
+  return withWriting(database, async () => {
     const client = await lockClient(database, fingerprint);
     const { organization, from } = conditions;
     if (organization !== undefined && client.organization !== organization) {

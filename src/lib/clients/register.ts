@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '../core/refusal.ts';
 import type { Room } from '../core/room.ts';
 import type { Trail } from '../core/trail.ts';
-import { type Database, withTransaction } from '../database/connection.ts';
-import { type DatabasePool, withPooled } from '../database/pool.ts';
+import type { Database } from '../database/connection.ts';
+import { type DatabasePool, withPooledTransaction } from '../database/pool.ts';
 import { enqueueMail } from '../mail/queue.ts';
 import type { ClientState } from './client.ts';
 import { checkProof, type Prover, type SignedChallenge } from './proof.ts';
@@ -178,17 +178,15 @@ export async function registerClient(
   const { fingerprint, publicKey } = await checkProof(prover, asked.publicKey, asked);
   const proven = { fingerprint, publicKey, hasRoom: await room.has(publicKey.length) };
   try {
-    return await withPooled(pool, (database) =>
-      withTransaction(database, async () => {
-        const registered = await enter(database, asked, proven, from);
-        const { organization, state } = registered.client;
-        const what = { organization, state, new: registered.isNew };
-        await trail.change({
-          ...{ event: 'client.register', who: `client:${fingerprint}`, from, what, outcome: 'done' },
-        });
-        return registered;
-      }),
-    );
+    return await withPooledTransaction(pool, async (database) => {
+      const registered = await enter(database, asked, proven, from);
+      const { organization, state } = registered.client;
+      const what = { organization, state, new: registered.isNew };
+      await trail.change({
+        ...{ event: 'client.register', who: `client:${fingerprint}`, from, what, outcome: 'done' },
+      });
+      return registered;
+    });
   } catch (error) {
     if (error instanceof Refusal) error.about = { client: fingerprint, organization: asked.organization };
     throw error;

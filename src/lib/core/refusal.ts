@@ -1,3 +1,5 @@
+import { KeyTrusteeError, type StatusName } from './errors.ts';
+
 /** Why a request over HTTPS is not done, with the status that says so; clients are told the word, so it never changes. */
 export const REFUSALS = {
   invalid_request: [400, 'the request is not what /v1 asks for'],
@@ -15,6 +17,10 @@ export const REFUSALS = {
   // Not 503: that asks for another try in seconds, and only a person can help here.
   no_room: [507, 'the server has no room: it takes no more deposits and clients for now'],
   unavailable: [503, 'the server cannot answer now: try again later'],
+  read_only: [503, 'this is the passive server: nothing was written, ask the active one'],
+  fenced: [503, 'this server is fenced, because its pair went on without it: nothing was written'],
+  passive_away: [503, 'the passive server is away, and writes need both: nothing was written'],
+  unconfirmed: [503, 'it is not known whether it is kept: repeat the request'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 
 /** The word for why a request is refused. */
@@ -36,4 +42,47 @@ export class Refusal extends Error {
   get status(): number {
     return REFUSALS[this.code][0];
   }
+}
+
+/** How a write is refused at a terminal: the same reasons as those of a request, with what to do about them. */
+const AT_TERMINAL = {
+  read_only: [
+    'state',
+    'nothing was written: this is the passive server',
+    'run the command on the active one',
+  ],
+  fenced: [
+    'state',
+    'nothing was written: this server is fenced, because its pair went on without it',
+    'ktadmin ha rejoin makes it the passive server',
+  ],
+  passive_away: [
+    'state',
+    'nothing was written: the passive server is away, and writes need both',
+    'ktadmin ha status shows why',
+  ],
+  unconfirmed: [
+    'unreachable',
+    'it is not known whether it was done, and whether both servers keep it',
+    'run the same command again: what is done already is not done twice',
+  ],
+} as const satisfies Partial<Record<RefusalCode, readonly [StatusName, string, string]>>;
+
+/** Why the database does not take a write, or is not known to have taken it. Of all but the last, nothing was written. */
+export type WriteRefusalCode = keyof typeof AT_TERMINAL;
+
+/** A write that was refused, or whose outcome nobody knows: an error for the terminal, and `refusal` for clients. */
+export class WriteRefusal extends KeyTrusteeError {
+  readonly refusal: WriteRefusalCode;
+
+  constructor(refusal: WriteRefusalCode, cause?: unknown) {
+    const [code, message, hint] = AT_TERMINAL[refusal];
+    super(code, message, hint, cause);
+    this.refusal = refusal;
+  }
+}
+
+/** Whether a write was refused because this server takes none, which for work beside the requests is no trouble. */
+export function isNoWriter(error: unknown): boolean {
+  return error instanceof WriteRefusal && (error.refusal === 'read_only' || error.refusal === 'fenced');
 }

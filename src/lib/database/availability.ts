@@ -1,10 +1,10 @@
 import { errorCode, KeyTrusteeError } from '../core/errors.ts';
 
-/** Not connected, shutting down, out of connections or memory, too slow, read-only, or in each other's way. */
+/** Not connected, shutting down, out of connections or memory, too slow, or in each other's way. */
 const CODES = new Set([
   ...['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAGAIN', 'ETIMEDOUT'],
   ...['57P01', '57P02', '57P03', '57P04', '57014', '53000', '53100', '53200', '53300', '53400'],
-  ...['25006', '25P03', '25P04', '40001', '40P01', '55P03', '3D000'],
+  ...['25P03', '25P04', '40001', '40P01', '55P03', '3D000'],
 ]);
 
 const WORDS =

@@ -131,7 +131,7 @@ function explainQuery(error: unknown, cluster: Cluster): unknown {
   return lost || (code !== undefined && NOT_RUNNING.has(code)) ? explainConnection(error, cluster) : error;
 }
 
-/** Runs `work` in one transaction: all of it, or nothing. */
+/** Runs `work` in one transaction that only reads, or makes tables; what changes what is kept goes through `withWriting`. */
 export async function withTransaction<T>(
   database: Database,
   work: () => Promise<T>,

@@ -1,8 +1,9 @@
 import type { ClientConfig, Pool } from 'pg';
-import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
+import { type Writing, withWriting } from './gate.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 /** Connections that the server keeps open and lends. */
 export type DatabasePool = Pool;
@@ -10,6 +11,9 @@ export type DatabasePool = Pool;
 /** No request waits longer than this for a connection, and no query runs longer; milliseconds. */
 const CONNECT_TIMEOUT = 4000;
 const QUERY_TIMEOUT = 10_000;
+
+/** Connections of a pool that transactions which write leave to others. */
+const KEPT = 2;
 
 /** How the server connects. */
 export function serverConnection(cluster: Cluster): ClientConfig {
@@ -25,10 +29,24 @@ export function serverConnection(cluster: Cluster): ClientConfig {
   };
 }
 
-/** Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. */
-export async function openPool(cluster: Cluster, size: number): Promise<DatabasePool> {
+/** Makes every commit of a connection count as soon as it is on this server: for work that nobody waits for. */
+const BACKGROUND = { options: '-c synchronous_commit=local' };
+
+/**
+ * Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. One for work in
+ * the background does not wait for the passive server.
+ */
+export async function openPool(
+  cluster: Cluster,
+  size: number,
+  { isBackground = false } = {},
+): Promise<DatabasePool> {
   const { default: pg } = await load('pg');
-  const pool = new pg.Pool({ ...serverConnection(cluster), max: size });
+  const pool = new pg.Pool({
+    ...serverConnection(cluster),
+    ...(isBackground ? BACKGROUND : {}),
+    max: size,
+  });
   // Without a listener a restart of PostgreSQL would end this process; the query that runs reports the loss.
   pool.on('error', () => undefined);
   // The same for a connection that is lent; the queue of mails warns on stderr where a pool has no such listener.
@@ -55,45 +73,27 @@ export async function withPooled<T>(
   }
 }
 
-/** What PostgreSQL says where a commit's wait for the passive server was cancelled: the row may be on this server alone. */
-const ONLY_HERE = '01000';
-
-/**
- * Commits, or fails: also where the connection was lost on the way, so that nobody knows whether the transaction counts.
- * PostgreSQL answers ROLLBACK, and no error, where a query of the transaction had failed.
- */
-async function commit(database: Database): Promise<void> {
-  let isOnlyHere = false;
-  const hear = ({ code }: { code?: string | undefined }) => {
-    isOnlyHere ||= code === ONLY_HERE;
-  };
-  database.on('notice', hear);
-  try {
-    const { command } = await database.query('commit');
-    if (command === 'COMMIT' && !isOnlyHere) return;
-  } catch (error) {
-    throw failure('unreachable', 'it is not known whether the database kept it', undefined, error);
-  } finally {
-    database.off('notice', hear);
-  }
-  throw failure('unreachable', 'the database did not keep it for sure');
-}
-
-/** Runs `work` in one transaction on a connection of the pool. What it returns is on the disk. */
+/** Runs `work` in one transaction that may write, on a connection of the pool; see `withWriting`. */
 export async function withPooledTransaction<T>(
   pool: DatabasePool,
   work: (database: Database) => Promise<T>,
+  writing?: Writing,
 ): Promise<T> {
-  return withPooled(pool, async (database) => {
-    await database.query('begin');
-    let result: T;
-    try {
-      result = await work(database);
-    } catch (error) {
-      await database.query('rollback').catch(() => undefined);
-      throw error;
-    }
-    await commit(database);
-    return result;
-  });
+  return turnsOf(pool).take(() =>
+    withPooled(pool, (database) => withWriting(database, () => work(database), writing)),
+  );
+}
+
+const turns = new WeakMap<DatabasePool, Turns>();
+
+/** Some connections are kept for what reads: where the passive server hangs, commits wait for seconds, and reads do not. */
+function turnsOf(pool: DatabasePool): Turns {
+  const known = turns.get(pool) ?? createTurns(Math.max(1, (pool.options.max ?? 0) - KEPT), CONNECT_TIMEOUT);
+  turns.set(pool, known);
+  return known;
+}
+
+/** How many requests wait for a connection of the pool. */
+export function waitingFor(pool: DatabasePool): number {
+  return pool.waitingCount + turnsOf(pool).waiting();
 }

@@ -1,4 +1,4 @@
-import { errorCode } from '../core/errors.ts';
+import { isNoWriter } from '../core/refusal.ts';
 import type { Actor } from '../core/trail.ts';
 import { withPooledTransaction } from '../database/pool.ts';
 import type { Vault } from './deposit.ts';
@@ -23,14 +23,18 @@ const PURGE = `
   delete from public.deposit using gone where deposit.id = gone.id returning uuid, is_expired`;
 
 async function purgeBatch({ pool, trail }: Vault, actor: Actor, days: number): Promise<Purged> {
-  return withPooledTransaction(pool, async (database) => {
-    const { rows } = await database.query<{ uuid: string; is_expired: boolean }>(PURGE, [days]);
-    const expired = rows.filter((row) => row.is_expired).length;
-    const purged = { expired, deleted: rows.length - expired };
-    const what = { ...purged, deposits: rows.map(({ uuid }) => uuid).join(' ') };
-    if (rows.length > 0) await trail.change({ event: 'deposit.purge', ...actor, what, outcome: 'done' });
-    return purged;
-  });
+  return withPooledTransaction(
+    pool,
+    async (database) => {
+      const { rows } = await database.query<{ uuid: string; is_expired: boolean }>(PURGE, [days]);
+      const expired = rows.filter((row) => row.is_expired).length;
+      const purged = { expired, deleted: rows.length - expired };
+      const what = { ...purged, deposits: rows.map(({ uuid }) => uuid).join(' ') };
+      if (rows.length > 0) await trail.change({ event: 'deposit.purge', ...actor, what, outcome: 'done' });
+      return purged;
+    },
+    { isBackground: true },
+  );
 }
 
 /** Removes for good what has expired, and what was deleted or used up more than `days` ago. */
@@ -66,7 +70,7 @@ export function keepPurging(
     running = running
       .then(() => purgeDeposits(vault, actor, days(), ending.signal))
       .catch((error: unknown) => {
-        if (errorCode(error) !== '25006') failed(error);
+        if (!isNoWriter(error)) failed(error);
       });
   };
   const timer = setInterval(purge, HOUR);

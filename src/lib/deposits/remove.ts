@@ -47,25 +47,29 @@ interface Statement {
   values: unknown[];
 }
 
-async function run(database: Database, statement: Statement): Promise<Row> {
+async function run(database: Database, statement: Statement): Promise<Row | undefined> {
   const { rows } = await database.query<Changed>(statement);
   const [row] = rows;
   checkStanding(row);
-  if (row.uuid === null) throw new Refusal('not_found');
-  return row as Row;
+  return row.uuid === null ? undefined : (row as Row);
 }
 
 /** Deletes a deposit. It can be recovered for the time that the settings give. */
 export async function deleteDeposit(vault: Vault, owner: Owner, selector: Selector): Promise<void> {
   const column = 'id' in selector ? 'uuid' : 'handle';
-  await withPooledTransaction(vault.pool, async (database) => {
-    const { uuid, handle } = await run(database, {
+  // That there is none is told after the commit: who repeats a deletion learns from it that both servers have done it.
+  const isGone = await withPooledTransaction(vault.pool, async (database) => {
+    const row = await run(database, {
       name: `deposit-delete-${column}`,
       text: DELETE[column],
       values: [owner.fingerprint, 'id' in selector ? selector.id : selector.handle],
     });
+    if (row === undefined) return false;
+    const { uuid, handle } = row;
     await vault.trail.change(eventOf(owner, 'deposit.delete', { deposit: uuid, handle }));
+    return true;
   });
+  if (!isGone) throw new Refusal('not_found');
 }
 
 /** Takes a deletion back, until `days` after it. */
@@ -74,6 +78,7 @@ export async function recoverDeposit(vault: Vault, owner: Owner, id: string, day
     return await withPooledTransaction(vault.pool, async (database) => {
       const values = [owner.fingerprint, id, days];
       const row = await run(database, { name: 'deposit-recover', text: RECOVER, values });
+      if (row === undefined) throw new Refusal('not_found');
       await vault.trail.change(eventOf(owner, 'deposit.recover', { deposit: row.uuid, handle: row.handle }));
       return toDeposit(row);
     });

@@ -1,4 +1,6 @@
+import { failure } from '../core/errors.ts';
 import type { DatabasePool } from '../database/pool.ts';
+import { POSITION, type Position } from '../database/position.ts';
 import type { KeyringFiles } from '../gpg/program.ts';
 import { clearSign } from '../gpg/signature.ts';
 
@@ -12,15 +14,27 @@ const LIMIT = 5000;
 /** What a server needs to serve, and whether it has that now. */
 export interface Readiness {
   ready: boolean;
+  /** Null where the database does not answer. */
+  role: Position['role'] | null;
+  writes: boolean;
+  /** Why it takes no writes. */
+  reason?: string;
   checks: Record<'database' | 'key' | 'audit', 'ok' | 'failed'>;
 }
 
 /** What is looked at. Each rejects where it is not well. */
-export type Checks = Record<keyof Readiness['checks'], () => Promise<unknown>>;
+export interface Checks {
+  database(): Promise<Position>;
+  key(): Promise<unknown>;
+  audit(): Promise<unknown>;
+}
 
-/** Whether the database answers a query. */
-export async function checkDatabase(pool: DatabasePool): Promise<void> {
-  await pool.query('select 1');
+/** Whether the database answers a query, and what the server is in its pair. */
+export async function checkDatabase(pool: DatabasePool): Promise<Position> {
+  const { rows } = await pool.query<Position>(POSITION);
+  const [position] = rows;
+  if (position === undefined) throw failure('bug', 'the database gave no row');
+  return position;
 }
 
 /** Makes the check whether the server's key can sign: by GnuPG, and not more often than once a minute. */
@@ -52,13 +66,24 @@ async function passes(check: () => Promise<unknown>): Promise<'ok' | 'failed'> {
   return answer;
 }
 
-/** Looks at everything at once. */
+/** What a server is in its pair, and whether it takes writes. */
+function standing(position: Position | undefined, canWrite: boolean) {
+  const reason = position?.refusal ?? (canWrite ? undefined : 'unavailable');
+  const role = position?.role ?? null;
+  return reason === undefined ? { role, writes: true } : { role, writes: false, reason };
+}
+
+/** Looks at everything at once. A fenced server is not ready: what it has is old, and it answers nothing with it. */
 export async function checkReadiness(checks: Checks): Promise<Readiness> {
-  const [database, key, audit] = await Promise.all([
-    passes(checks.database),
-    passes(checks.key),
-    passes(checks.audit),
-  ]);
-  const ready = [database, key, audit].every((answer) => answer === 'ok');
-  return { ready, checks: { database, key, audit } };
+  let position: Position | undefined;
+  const look = async () => {
+    position = await checks.database();
+  };
+  const [database, key, audit] = await Promise.all([passes(look), passes(checks.key), passes(checks.audit)]);
+  const isWell = [database, key, audit].every((answer) => answer === 'ok');
+  return {
+    ready: isWell && position?.role !== 'fenced',
+    ...standing(position, database === 'ok' && audit === 'ok'),
+    checks: { database, key, audit },
+  };
 }

@@ -33,10 +33,19 @@ async function askReadiness(address: string): Promise<{ status: number | undefin
 
 /** What of a server is not ready, as it says itself; it is refused like any other request where there are too many. */
 function notReady(body: string): string {
-  const { checks } = JSON.parse(body) as { checks?: Record<string, string> };
+  const { checks, role } = JSON.parse(body) as { checks?: Record<string, string>; role?: string };
   if (checks === undefined) return 'is too busy to answer';
+  if (role === 'fenced') return 'is fenced: its pair went on without it';
   const failed = Object.keys(checks).filter((name) => checks[name] !== 'ok');
   return `is not ready: ${failed.join(', ')}`;
+}
+
+/** Judges a server that is ready: a passive one takes no writes, and is as it should be. */
+function judgeReady(body: string, words: string): Finding {
+  const { role, reason } = JSON.parse(body) as { role?: string; reason?: string };
+  if (role === 'passive') return fine(`${words}, passive`);
+  if (reason !== 'passive_away') return fine(words);
+  return warning(`${words}; it takes no writes: the passive server is away`, 'ktadmin ha status');
 }
 
 async function judgeAnswer({ addresses: [address = ''], pid }: ServerState): Promise<Finding> {
@@ -49,7 +58,7 @@ async function judgeAnswer({ addresses: [address = ''], pid }: ServerState): Pro
     return critical(`does not answer ${reason} at ${address}`, LOG);
   }
   const { status, body } = answer;
-  if (status === 200) return fine(`ready at ${address}, pid ${pid}`);
+  if (status === 200) return judgeReady(body, `ready at ${address}, pid ${pid}`);
   if (status !== 503) return critical(`answers with status ${String(status)} at ${address}`, LOG);
   return critical(notReady(body), LOG);
 }

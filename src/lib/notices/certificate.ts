@@ -40,7 +40,9 @@ export async function queueExpiryNotices(
   expiry: Expiry,
   now = new Date(),
 ): Promise<number> {
-  return withPooledTransaction(pool, (database) => queueAll(database, recorder, expiry, now));
+  return withPooledTransaction(pool, (database) => queueAll(database, recorder, expiry, now), {
+    isBackground: true,
+  });
 }
 
 /** Tells one administrator; false where the certificate was exchanged meanwhile, or the contact is none any more. */

@@ -3,11 +3,12 @@ import type { Runner, TaskList } from 'graphile-worker';
 import type { Settings } from '../core/configuration.ts';
 import type { Trail } from '../core/trail.ts';
 import { clusterAt } from '../database/cluster.ts';
+import type { Database } from '../database/connection.ts';
 import { type DatabasePool, openPool, withPooled } from '../database/pool.ts';
 import type { MailJob } from '../mail/queue.ts';
 import { deliver, withoutTokens } from './deliver.ts';
 import type { Office } from './office.ts';
-import { type MailLog, recoverJobs, startRunner, takeTurn } from './session.ts';
+import { isWritable, type MailLog, recoverJobs, startRunner, takeTurn } from './session.ts';
 
 /** What the sender of mails works with. `settings` and `chain` may be replaced while it runs. */
 export interface MailServices {
@@ -73,9 +74,9 @@ async function stopRunner(runner: Runner): Promise<void> {
   await Promise.race([runner.stop().catch(() => undefined), limit]);
 }
 
-/** Waits for the end of a session: the stop, a lost connection, or settings by which mails wait. */
-async function watch(services: MailServices, over: AbortSignal): Promise<void> {
-  while (!over.aborted && isOpen(services))
+/** Waits for the end of a session: the stop, a lost connection, settings by which mails wait, or a pair that went on without it. */
+async function watch(services: MailServices, turn: Database, over: AbortSignal): Promise<void> {
+  while (!over.aborted && isOpen(services) && (await isWritable(turn)))
     await delay(PAUSE, undefined, { signal: over }).catch(() => undefined);
 }
 
@@ -89,7 +90,7 @@ async function session(services: MailServices, pool: DatabasePool, stop: AbortSi
     const runner = await startRunner(pool, mailTask(services, pool), services.log);
     runner.promise.catch(() => undefined).finally(() => lost.abort());
     try {
-      await watch(services, AbortSignal.any([stop, lost.signal]));
+      await watch(services, turn, AbortSignal.any([stop, lost.signal]));
     } finally {
       await stopRunner(runner);
       await turn.query('select pg_advisory_unlock_all()').catch(() => undefined);
@@ -99,7 +100,7 @@ async function session(services: MailServices, pool: DatabasePool, stop: AbortSi
 
 async function work(services: MailServices, stop: AbortSignal): Promise<void> {
   const { PG_ROOTDIR, DB_PORT } = services.settings.configuration;
-  const pool = await openPool(clusterAt(PG_ROOTDIR, DB_PORT), POOL_SIZE);
+  const pool = await openPool(clusterAt(PG_ROOTDIR, DB_PORT), POOL_SIZE, { isBackground: true });
   let said = '';
   while (!stop.aborted) {
     try {

@@ -24,10 +24,17 @@ const POLL = 2000;
 /** Milliseconds for which a stop waits for mails that are just leaving. */
 const STOP_LIMIT = 5000;
 
-/** Takes the lock; false where another process has it, or the database is a passive server's. */
+/** Whether the database takes writes: that of a passive server, or of a fenced one, does not. */
+export async function isWritable(database: Database): Promise<boolean> {
+  const { rows } = await database.query<{ readOnly: string }>(
+    `select current_setting('transaction_read_only') as "readOnly"`,
+  );
+  return rows[0]?.readOnly === 'off';
+}
+
+/** Takes the lock; false where another process has it, or the database takes no writes. */
 export async function takeTurn(database: Database): Promise<boolean> {
-  const { rows } = await database.query<{ passive: boolean }>('select pg_is_in_recovery() as passive');
-  if (rows[0]?.passive !== false) return false;
+  if (!(await isWritable(database))) return false;
   const taken = await database.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [LOCK]);
   return taken.rows[0]?.taken === true;
 }

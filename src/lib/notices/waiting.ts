@@ -1,4 +1,5 @@
 import type { Database } from '../database/connection.ts';
+import { withWriting } from '../database/gate.ts';
 import { JOB_SCHEMA } from '../database/jobs.ts';
 import { MAIL_TASK } from '../mail/queue.ts';
 
@@ -47,11 +48,13 @@ interface Times {
 
 /** Has every mail that was given up tried again, now and as often as a new one. Returns how many there are. */
 export async function retryGivenUp(database: Database): Promise<number> {
-  const { rowCount } = await database.query(
-    `select ${JOB_SCHEMA}.reschedule_jobs(array_agg(id), run_at := now(), attempts := 0)
+  const reschedule = () =>
+    database.query(
+      `select ${JOB_SCHEMA}.reschedule_jobs(array_agg(id), run_at := now(), attempts := 0)
      from (select id ${OURS} and attempts >= max_attempts and locked_at is null) as given_up having count(*) > 0`,
-    [MAIL_TASK],
-  );
+      [MAIL_TASK],
+    );
+  const { rowCount } = await withWriting(database, reschedule);
   return rowCount ?? 0;
 }
 

@@ -1,7 +1,8 @@
 import { randomSecret, randomToken } from '../core/random.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { type Recorder, recordChange } from '../core/trail.ts';
-import { type Database, withTransaction } from '../database/connection.ts';
+import type { Database } from '../database/connection.ts';
+import { withWriting } from '../database/gate.ts';
 import { enqueueMail } from '../mail/queue.ts';
 
 /** The name under which the original product logs what is done to organizations. */
@@ -25,7 +26,7 @@ export async function addOrganization(
   reporter: Reporter,
   recorder: Recorder,
 ): Promise<AddedOrganization> {
-  return withTransaction(database, async () => {
+  return withWriting(database, async () => {
     // The log line and the creation that `list` prints show one and the same moment, as the original's do.
     const now = new Date();
     const inserted = await database.query<{ id: string }>(

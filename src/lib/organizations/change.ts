@@ -1,7 +1,8 @@
 import { counted } from '../core/counted.ts';
 import { failure } from '../core/errors.ts';
 import { type Recorder, recordChange } from '../core/trail.ts';
-import { type Database, withTransaction } from '../database/connection.ts';
+import type { Database } from '../database/connection.ts';
+import { withWriting } from '../database/gate.ts';
 import { unknownOrganization } from './list.ts';
 
 /** Sets an organization's authorization code; an empty one lets clients in without a code. */
@@ -11,7 +12,7 @@ export async function setAuthorization(
   secret: string,
   recorder: Recorder,
 ): Promise<void> {
-  await withTransaction(database, async () => {
+  await withWriting(database, async () => {
     const { rowCount } = await database.query(
       'update public.organization set auth_secret = $2 where name = $1',
       [name, secret],
@@ -34,7 +35,7 @@ export async function setOrganizationState(
   state: keyof typeof STATE,
   recorder: Recorder,
 ): Promise<boolean> {
-  return withTransaction(database, async () => {
+  return withWriting(database, async () => {
     const { rows } = await database.query<{ state: number }>(
       'select state from public.organization where name = $1 for update',
       [name],
@@ -56,7 +57,7 @@ export async function removeContact(
   email: string,
   recorder: Recorder,
 ): Promise<void> {
-  await withTransaction(database, async () => {
+  await withWriting(database, async () => {
     const organization = await database.query<{ id: string }>(
       'select id from public.organization where name = $1 for update',
       [name],
@@ -101,7 +102,7 @@ export async function removeOrganization(
   name: string,
   recorder: Recorder,
 ): Promise<OrganizationContents> {
-  return withTransaction(database, async () => {
+  return withWriting(database, async () => {
     await database.query('select from public.organization where name = $1 for update', [name]);
     const contents = await countContents(database, name);
     if (contents.clients > 0) {

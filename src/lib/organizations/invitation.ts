@@ -1,6 +1,7 @@
 import { linkTokenHash } from '../core/link-token.ts';
 import type { Trail } from '../core/trail.ts';
-import { type Database, withTransaction } from '../database/connection.ts';
+import type { Database } from '../database/connection.ts';
+import { withWriting } from '../database/gate.ts';
 
 /** A contact's invitation to register a public key, as the mailed link finds it. */
 export interface Invitation {
@@ -71,7 +72,7 @@ export async function registerContactKey(
   from: string,
   link: { token: string; key: RegisteredKey },
 ): Promise<Invitation | undefined> {
-  return withTransaction(database, async () => {
+  return withWriting(database, async () => {
     const row = await find(database, link.token, 'for update of invitation, contact');
     if (row === undefined) return undefined;
     const invitation = toInvitation(row);

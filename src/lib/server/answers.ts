@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { TrailFailure } from '../audit/explain.ts';
 import { errorCode, KeyTrusteeError, type StatusName } from '../core/errors.ts';
-import { REFUSALS, Refusal, type RefusalCode } from '../core/refusal.ts';
+import { REFUSALS, Refusal, type RefusalCode, WriteRefusal } from '../core/refusal.ts';
 import { isUnavailable } from '../database/availability.ts';
 import { RETRY_AFTER } from './limits.ts';
 import type { Log } from './log.ts';
@@ -32,10 +32,13 @@ const FULL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 function refusalFor(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (error instanceof TrailFailure) return new Refusal('unavailable');
+  if (error instanceof WriteRefusal) return new Refusal(error.refusal);
   if (error instanceof KeyTrusteeError) {
     const code = DOMAIN[error.code];
     return code === undefined ? undefined : new Refusal(code);
   }
+  // Between the look and the write the server became read-only.
+  if (errorCode(error) === '25006') return new Refusal('read_only');
   const { statusCode, validation, message } = error as FastifyError;
   if (validation !== undefined) return new Refusal('invalid_request', message);
   if (isUnavailable(error) || FULL.has(errorCode(error) ?? '')) return new Refusal('unavailable');
@@ -57,11 +60,14 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
   return send(reply, refusal.status, refusal.code, refusal.message);
 }
 
+/** What a person who looks after the server has to see to; the state of a pair that is as it should be is no trouble. */
+const PAIR_TROUBLE = new Set<RefusalCode>(['passive_away', 'unconfirmed']);
+
 /** How often the same trouble is told; milliseconds. A database that is down fails thousands of requests. */
 const TROUBLE_PAUSE = 5000;
 
-/** Tells that requests cannot be answered, and that they are again. */
-function createTroubleLog(log: Log) {
+/** Tells that something cannot be done, and that it can again. */
+function createTroubleLog(log: Log, [now, again]: [now: string, again: string]) {
   let next = 0;
   let untold = 0;
   let isOver = true;
@@ -73,11 +79,11 @@ function createTroubleLog(log: Log) {
       isOver = false;
       const about = { err: error, route: request.routeOptions.url, requests: untold };
       // A refusal is the server's own: it has more to do than it can.
-      log[error instanceof Refusal ? 'warn' : 'error'](about, 'requests cannot be answered now');
+      log[error instanceof Refusal || error instanceof WriteRefusal ? 'warn' : 'error'](about, now);
       untold = 0;
     },
     end() {
-      if (!isOver) log.info({ requests: untold }, 'requests are answered again');
+      if (!isOver) log.info({ requests: untold }, again);
       isOver = true;
       untold = 0;
     },
@@ -89,12 +95,24 @@ function isServed(request: FastifyRequest, status: number): boolean {
   return status < 300 && request.routeOptions.config?.event !== undefined;
 }
 
+/** Whether a request has changed something, or found that it had been changed. */
+function isWrite({ method, routeOptions }: FastifyRequest): boolean {
+  return method !== 'GET' && routeOptions.config?.event !== 'session.open';
+}
+
 /** Has every error answered in one form, which tells nothing of the inside; what nobody foresaw is logged with its stack. */
 export function useAnswers(app: App, services: Services): void {
   const { log } = services;
-  const trouble = createTroubleLog(log);
+  const trouble = createTroubleLog(log, ['requests cannot be answered now', 'requests are answered again']);
+  const pairTrouble = createTroubleLog(log, [
+    'writes are not taken now: the passive server is needed for them',
+    'writes are taken again',
+  ]);
   app.addHook('onResponse', (request, reply, done) => {
-    if (isServed(request, reply.statusCode)) trouble.end();
+    if (isServed(request, reply.statusCode)) {
+      trouble.end();
+      if (isWrite(request)) pairTrouble.end();
+    }
     done();
   });
   const noteRefusal = useRefusalNotes(app, services);
@@ -115,6 +133,7 @@ export function useAnswers(app: App, services: Services): void {
     }
     // The socket and not the request, which is destroyed as soon as its body was read.
     if (refusal.code === 'unavailable' && !request.socket.destroyed) trouble.tell(cause, request);
+    if (PAIR_TROUBLE.has(refusal.code)) pairTrouble.tell(cause, request);
     return sendRefusal(reply, refusal);
   });
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, new Refusal('not_found')));

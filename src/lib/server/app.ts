@@ -8,6 +8,7 @@ import { useHeaders } from './headers.ts';
 import { LIMITS, type Limits, useRateLimits, useShedding } from './limits.ts';
 import type { Log } from './log.ts';
 import { type Metrics, useMetrics } from './metrics.ts';
+import { usePosition } from './position.ts';
 import { usePurging } from './purging.ts';
 import { approvalPageRoutes } from './routes/approval-page.ts';
 import { clientRoutes } from './routes/clients.ts';
@@ -102,6 +103,7 @@ export async function createApp(
   useFarewell(app);
   useHeaders(app);
   await useShedding(app, services, limits);
+  usePosition(app, services);
   await useRateLimits(app, services);
   useSessions(app, services);
   const metrics = await useMetrics(app, services);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorCode } from '../core/errors.ts';
+import { isNoWriter } from '../core/refusal.ts';
 import { queueExpiryNotices } from '../notices/certificate.ts';
 import { nextExpiry } from '../tls/expiry.ts';
 import type { Services } from './services.ts';
@@ -11,9 +11,6 @@ const MINUTE = 60_000;
 
 /** A stop waits no longer for a database that hangs; milliseconds. */
 const STOP_LIMIT = 5000;
-
-/** What PostgreSQL says on a passive server, whose database is read-only: the active one tells for both. */
-const READ_ONLY = '25006';
 
 /** Has the administrators told, where the certificate that is presented expires soon and mail is sent at all. */
 async function look(services: Services): Promise<void> {
@@ -38,7 +35,8 @@ export function watchExpiry(services: Services): Started {
     if (!isOver) timer = setTimeout(begin, pause).unref();
   };
   const failed = (error: unknown) => {
-    if (errorCode(error) === READ_ONLY) return again(HOUR);
+    // The active server tells for both; this one may become it.
+    if (isNoWriter(error)) return again(MINUTE);
     services.log.warn({ err: error }, 'the administrators could not be told that a certificate expires');
     again(MINUTE);
   };

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { load } from '../core/lazy.ts';
 import { Refusal } from '../core/refusal.ts';
+import { waitingFor } from '../database/pool.ts';
 import type { App, Services } from './services.ts';
 
 /** What a request may take, and how much is too much. Times are milliseconds. */
@@ -93,7 +94,7 @@ export async function useShedding(app: App, services: Services, limits: Limits):
   await app.register(underPressure, { maxEventLoopDelay: limits.delay, pressureHandler: shed });
   app.addHook('onRequest', (_request, _reply, done) => {
     done(
-      services.pool.waitingCount + services.reader.waiting() > limits.queue
+      waitingFor(services.pool) + services.reader.waiting() > limits.queue
         ? new Refusal('unavailable')
         : undefined,
     );

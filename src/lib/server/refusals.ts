@@ -17,8 +17,9 @@ export type NoteRefusal = (
   what: Record<string, string>,
 ) => Promise<void>;
 
-/** Refusals that anybody can have as many of as they like: over a limit, or where there is no room, and not for lines of it either. */
-const FLOODING = new Set<string>(['rate_limited', 'no_room'] satisfies RefusalCode[]);
+/** Refusals that anybody can have as many of as they like: over a limit, or where the server takes nothing. */
+const FLOODS: RefusalCode[] = ['rate_limited', 'no_room', 'read_only', 'fenced', 'passive_away'];
+const FLOODING = new Set<string>(FLOODS);
 
 /** Has refusals written into the audit trail; those that come in floods are counted there, because each would be a line. */
 export function useRefusalNotes(app: App, { trail }: Services): NoteRefusal {

@@ -159,6 +159,7 @@ test('the database stops and starts again under load: 503, then 200, and the ser
   const down = await ask(port, '/v1/health/ready');
   expect(JSON.parse(down.body)).toEqual({
     ready: false,
+    ...{ role: null, writes: false, reason: 'unavailable' },
     checks: { database: 'failed', key: 'ok', audit: 'ok' },
   });
   expect(down).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });

@@ -4,7 +4,8 @@ import { checkInterruption } from '../../core/interrupt.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { reached } from '../../core/steps.ts';
 import type { Cluster } from '../../database/cluster.ts';
-import { type Database, withDatabase, withTransaction } from '../../database/connection.ts';
+import { type Database, withDatabase } from '../../database/connection.ts';
+import { withWriting } from '../../database/gate.ts';
 import { migrateLoaded, requireCurrent } from '../../database/migrations.ts';
 import type { SetContents } from '../restore/contents.ts';
 import { dropUnfinished, loadDatabase, loadedName } from '../restore/database.ts';
@@ -62,7 +63,7 @@ async function apply(loaded: Database, live: Database, agreed: OnlyPlan): Promis
     reached('only-checked');
   };
   try {
-    await withTransaction(live, work, 'begin isolation level repeatable read');
+    await withWriting(live, work, { begin: 'begin isolation level repeatable read' });
   } catch (error) {
     throw MEANWHILE.has(errorCode(error) ?? '') ? changedMeanwhile(error) : error;
   }

@@ -104,6 +104,33 @@ export const LINK_PROBLEMS = {
   },
 };
 
+const ELSEWHERE =
+  'Your link is good: try it again later, or ask whoever looks after the server for the address of the active one.';
+
+/** Words for what a pair of servers cannot take now, by the code of the refusal. */
+export const PAIR_PROBLEMS: Record<string, Words> = {
+  read_only: {
+    title: 'This is the passive server',
+    texts: ['It keeps a copy and changes nothing. Nothing was changed.', ELSEWHERE],
+  },
+  fenced: {
+    title: 'This server is out of use',
+    texts: ['The other server of its pair went on without it. Nothing was changed.', ELSEWHERE],
+  },
+  passive_away: {
+    title: 'This does not work now',
+    texts: [
+      'Changes need both servers of the pair, and one of them is away. Nothing was changed. Please try it again later; the link stays as it is.',
+    ],
+  },
+  unconfirmed: {
+    title: 'It is not known whether that worked',
+    texts: [
+      'One of the two servers went away meanwhile. Please open the link from the mail again: it shows what was kept.',
+    ],
+  },
+};
+
 /** Words for what goes wrong before a page can be made, by the status of the answer. */
 export function statusProblem(status: number): Words {
   if (status === 413) return KEY_PROBLEMS.large;

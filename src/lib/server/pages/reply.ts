@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { load } from '../../core/lazy.ts';
 import { Refusal } from '../../core/refusal.ts';
 import type { App, Services } from '../services.ts';
-import { statusProblem, type Words } from './problems.ts';
+import { PAIR_PROBLEMS, statusProblem, type Words } from './problems.ts';
 import { renderPage } from './render.ts';
 
 /** No scripts, nothing from elsewhere, in nobody's frame; forms go to this server alone. */
@@ -51,6 +51,21 @@ function isFromHere({ headers }: FastifyRequest): boolean {
   return origin === undefined || origin === 'null' || origin === `https://${headers.host}`;
 }
 
+/** Words for an answer that is an error in JSON. */
+function problemOf(status: number, payload: string): Words {
+  const { error } = JSON.parse(payload) as { error: { code: string } };
+  return PAIR_PROBLEMS[error.code] ?? statusProblem(status);
+}
+
+/**
+ * Refuses to show a form that this server could not take: it is the passive one, or fenced. A form that is sent is refused by
+ * the database itself.
+ */
+export function refuseForm(app: App): void {
+  const { role, refusal } = app.position() ?? {};
+  if (refusal != null && (role === 'passive' || role === 'fenced')) throw new Refusal(refusal);
+}
+
 /**
  * Opens a scope for pages: forms are read, those of other sites are refused, and every error, also one that the limits of
  * the server raise, is told in a page.
@@ -70,7 +85,7 @@ export async function pageScope(app: App, services: Services, routes: (scope: Ap
       reply.removeHeader('content-length');
       setHeaders(reply);
       const { EXTERNAL_ADDRESS: host } = services.settings.configuration;
-      return renderPage('message', { ...statusProblem(reply.statusCode), host });
+      return renderPage('message', { ...problemOf(reply.statusCode, String(payload)), host });
     });
     routes(scope);
   });

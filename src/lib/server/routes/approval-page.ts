@@ -10,7 +10,7 @@ import { Refusal } from '../../core/refusal.ts';
 import type { AuditEvent } from '../../core/trail.ts';
 import { withPooled } from '../../database/pool.ts';
 import { LINK_PROBLEMS, type Words } from '../pages/problems.ts';
-import { pageScope, sendPage, sendWords } from '../pages/reply.ts';
+import { pageScope, refuseForm, sendPage, sendWords } from '../pages/reply.ts';
 import { sayFingerprint, sayTime } from '../pages/words.ts';
 import type { Routes, Services } from '../services.ts';
 
@@ -103,6 +103,7 @@ async function decide({ pool, trail }: Services, request: Request): Promise<Appr
 export const approvalPageRoutes: Routes = (app, services) =>
   pageScope(app, services, (scope) => {
     scope.get('/approval', { exposeHeadRoute: true }, async (request: Request, reply) => {
+      refuseForm(app);
       const token = tokenOf(request);
       const approval = await withPooled(services.pool, (database) => findApproval(database, token));
       return show(services, request, reply, approval);

@@ -6,7 +6,7 @@ import type { PublicKey } from '../../gpg/public-key.ts';
 import { findInvitation, type Invitation, registerContactKey } from '../../organizations/invitation.ts';
 import { type KeyForm, readKeyForm } from '../pages/key-form.ts';
 import { KEY_PROBLEMS, LINK_PROBLEMS } from '../pages/problems.ts';
-import { pageScope, sendPage, sendWords } from '../pages/reply.ts';
+import { pageScope, refuseForm, sendPage, sendWords } from '../pages/reply.ts';
 import { sayFingerprint, sayTime } from '../pages/words.ts';
 import type { Routes, Services } from '../services.ts';
 import { sendFingerprint } from './fingerprint.ts';
@@ -131,6 +131,7 @@ export const contactPageRoutes: Routes = (app, services) =>
     scope.get('/', { exposeHeadRoute: true }, async (request: Request, reply) => {
       if (request.query.a === 'fingerprint') return sendFingerprint(services, reply);
       if (request.query.q === undefined) return reply.callNotFound();
+      refuseForm(app);
       return follow(services, request, reply, (visit) => showForm(visit));
     });
     scope.post('/', async (request: Request, reply) =>

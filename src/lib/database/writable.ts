@@ -1,0 +1,17 @@
+/** SQL: whether both servers of the pair must have a commit before it is acknowledged. */
+export const PAIRED = `current_setting('synchronous_standby_names') <> ''`;
+
+/**
+ * SQL: whether the passive server takes part now. Who may not see the state of replication sees null, and is told by the
+ * commit itself. The function of the view `pg_stat_replication` alone, which takes a third of the view's time.
+ */
+export const IS_PASSIVE_HERE = `exists (select from pg_stat_get_wal_senders()
+  where (state = 'streaming' and sync_state in ('sync', 'quorum')) or state is null)`;
+
+/** SQL: whether the pair of this server went on without it: what it has is old. */
+export const FENCED = `coalesce(current_setting('keytrustee.role', true), '') = 'fenced'`;
+
+/** SQL: why a write would be refused now, as a code of core/refusal.ts; null where it would not. */
+export const REFUSAL = `case when ${FENCED} then 'fenced'
+  when current_setting('transaction_read_only')::boolean then 'read_only'
+  when ${PAIRED} and not ${IS_PASSIVE_HERE} then 'passive_away' end`;
