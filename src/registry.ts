@@ -72,6 +72,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['ha', 'a pair of servers: an active one and a passive one'],
   ['ha join', 'make this server the passive one of a pair', () => import('./commands/ha/join.ts')],
   ['ha sync', 'whether changes wait for the passive server', () => import('./commands/ha/sync.ts')],
+  ['ha status', 'the pair from both sides, and what to do next', () => import('./commands/ha/status.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['serve', 'serve clients over HTTPS, in the foreground', () => import('./commands/serve.ts')],
   ['client', 'the client: a machine that keeps keys on a server'],

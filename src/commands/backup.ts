@@ -5,11 +5,11 @@ import { prepareOutput } from '../lib/backups/output.ts';
 import { placeOf } from '../lib/backups/survey.ts';
 import { DEFAULT_SIGNING_HOME } from '../lib/core/config.ts';
 import { failure } from '../lib/core/errors.ts';
+import { PROGRAM } from '../lib/core/version.ts';
 import { keyringOf } from '../lib/gpg/keyring.ts';
 import { backupDirectories } from '../lib/terminal/backup-directories.ts';
 import { command, flag, option } from '../lib/terminal/command.ts';
 import { integer, path, port, recipient } from '../lib/terminal/values.ts';
-import { PROGRAM } from '../lib/terminal/version.ts';
 
 function checkRecipients({ gpgRecipient, cleartext }: { gpgRecipient: string[]; cleartext: boolean }): void {
   if (gpgRecipient.length > 0 && cleartext)

@@ -41,12 +41,13 @@ test('a server that is well: one line for monitoring, one for each check, exit s
   const { status, stdout, stderr } = said(await server.ktadmin(['doctor']));
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const lines = stdout.replace(/\d+ MiB/g, 'N MiB').replace(/expires in \d+ days, on \S+/, 'expires');
-  expect(lines).toBe(`KEYTRUSTEE OK - all is well; 8 checks, 0 not OK
+  expect(lines).toBe(`KEYTRUSTEE OK - all is well; 9 checks, 0 not OK
 OK        settings     no faults; certificate and key are judged below
 OK        certificate  expires
 OK        presented    what keytrustee.conf names
 OK        server       ready at https://[::]:${running.port}, pid ${running.pid}
 OK        database     answers
+OK        replication  alone
 OK        mail         none was given up
 OK        audit        ${server.directory}/audit has N MiB free
 OK        storage      ${server.pgRootdir} has N MiB free
@@ -146,10 +147,11 @@ test('server and database down, settings with faults, and settings that are no J
   expect([status, stdout.split('\n').filter((line) => !line.startsWith('OK'))]).toEqual([
     2,
     [
-      'KEYTRUSTEE CRITICAL - server: does not run; 8 checks, 4 not OK',
+      'KEYTRUSTEE CRITICAL - server: does not run; 9 checks, 5 not OK',
       'UNKNOWN   presented    nothing is presented: the server does not run; next: systemctl start keytrusteed',
       'CRITICAL  server       does not run; next: systemctl start keytrusteed',
       `CRITICAL  database     ${down}`,
+      `UNKNOWN   replication  ${down}`,
       `UNKNOWN   mail         ${down}`,
       '',
     ],

@@ -17,6 +17,10 @@ function oneOf<const Words extends string[]>(words: Words, fallback: Words[numbe
 
 const absolutePath = text(/^\//, 'must be an absolute path');
 const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
+/** 1 to 86400 seconds. */
+const WRITE_POLICY =
+  /^(?:both|degrade-after (?:[1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400))$/;
+const WRITE_POLICY_RULE = 'must be both, or degrade-after and 1 to 86400 seconds';
 const PASSWORD_SCRIPT_RULE = 'must be a command of 1 to 4096 characters';
 const ADDRESS_RULE = 'must be an IPv4 or IPv6 address';
 
@@ -51,6 +55,7 @@ export const configurationFields = {
   METRICS_PORT: whole(0, 65_535, 11_372),
   SESSION_SECONDS: whole(30, 86_400, 900),
   DEPOSIT_RECOVERY_DAYS: whole(0, 3650, 30),
+  HA_WRITE_POLICY: z._default(text(WRITE_POLICY, WRITE_POLICY_RULE), 'both'),
   FREE_SPACE_MEGABYTES: whole(0, 1_000_000_000, 256),
   RATE_LIMIT_ADDRESS: whole(1, 10_000_000, 120),
   RATE_LIMIT_CLIENT: whole(1, 10_000_000, 6000),

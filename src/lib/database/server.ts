@@ -10,6 +10,7 @@ import { findPostgres } from './binaries.ts';
 import { type Cluster, checkSocketPath, clusterMajor } from './cluster.ts';
 import { withDatabase } from './connection.ts';
 import { lockFile, lockHolder, processName, serverPid } from './lock-file.ts';
+import { demandPassive } from './replication/degraded.ts';
 import { replicationFiles } from './replication/place.ts';
 import { openStartupLog, startFailure, wordsSince } from './startup-log.ts';
 
@@ -92,6 +93,7 @@ async function runsAlready(cluster: Cluster): Promise<boolean> {
 
 /** Starts the server once: the running server, or what it said before it ended. */
 async function launch(cluster: Cluster, account: Account, postgres: string): Promise<RunningServer | string> {
+  await demandPassive(cluster);
   const log = await openStartupLog(cluster);
   try {
     const server = await startDaemon(postgres, serverArguments(cluster), log.handle.fd, account.home);

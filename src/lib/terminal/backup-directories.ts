@@ -4,9 +4,9 @@ import { currentAccount } from '../core/account.ts';
 import { confdirFiles, DEFAULT_SIGNING_HOME } from '../core/config.ts';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
+import { PROGRAM } from '../core/version.ts';
 import { keyringOf } from '../gpg/keyring.ts';
 import type { Context } from './command.ts';
-import { PROGRAM } from './version.ts';
 
 /** What `backup` was given, as far as directories need it. */
 interface Values {

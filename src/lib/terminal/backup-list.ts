@@ -1,8 +1,8 @@
 import type { ListedSet } from '../backups/list.ts';
+import { byteWords } from '../core/amounts.ts';
 import { table } from './table.ts';
 
 const DAY = 86_400;
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** A time span for people: its largest unit alone. */
 function span(seconds: number): string {
@@ -10,11 +10,6 @@ function span(seconds: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   return seconds < 2 * DAY ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / DAY)} days`;
-}
-
-function bytes(size: number): string {
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, size)) / 10));
-  return `${power === 0 ? size : (size / 1024 ** power).toFixed(1)} ${UNITS[power]}`;
 }
 
 const since = (time: string | null) => (time === null ? '-' : time.slice(0, 16).replace('T', ' '));
@@ -30,7 +25,7 @@ export function describeSets(sets: ListedSet[]): string {
   const rows = sets.map((set) => [
     set.name,
     set.age === null ? '-' : span(set.age),
-    bytes(set.size),
+    byteWords(set.size),
     set.state,
     since(set.verifiedAt),
     since(set.drilledAt),

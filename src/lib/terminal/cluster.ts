@@ -2,10 +2,9 @@ import { type Account, isRoot } from '../core/account.ts';
 import { readConfiguration } from '../core/configuration.ts';
 import { ownerOf } from '../core/ownership.ts';
 import { type Cluster, clusterAt, clusterFromRoot } from '../database/cluster.ts';
-import type { Self } from '../database/replication/self.ts';
+import { type Self, selfOf } from '../database/replication/self.ts';
 import type { Context } from './command.ts';
 import { become } from './execute.ts';
-import { selfOf } from './pair.ts';
 import { sudoLine } from './sudo.ts';
 
 /** The cluster that a `db` command works on, and the account it belongs to, which this process has become. */

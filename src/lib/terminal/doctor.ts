@@ -13,13 +13,16 @@ import {
   STATES,
   warning,
 } from '../health/diagnosis.ts';
+import { judgeReplication } from '../health/replication.ts';
 import { checkPresented, checkServing } from '../health/serving.ts';
 import { checkCluster, checkDirectory, judgeMails } from '../health/storage.ts';
 import { countMails } from '../notices/waiting.ts';
+import { pairStatus } from '../replication/status.ts';
 import { type CheckResult, checkSettings } from '../setup/check.ts';
 import { checkTls } from '../setup/check-tls.ts';
 import { readChain } from '../tls/pair.ts';
 import { withServerDatabase } from './database.ts';
+import { siteOf } from './pair.ts';
 
 const NO_FAULTS = 'no faults; certificate and key are judged below';
 
@@ -70,6 +73,10 @@ export function checksOf(confdir: string, settings: Settings | undefined): Check
     },
     { name: 'server', look: () => checkServing(state) },
     { name: 'database', look: () => checkCluster(clusterAt(PG_ROOTDIR, DB_PORT)) },
+    {
+      name: 'replication',
+      look: async () => judgeReplication((await pairStatus(siteOf(settings))).remarks),
+    },
     { name: 'mail', look: async () => judgeMails(await mails()) },
     { name: 'audit', look: () => checkDirectory(auditPlace, floor) },
     { name: 'storage', look: () => checkDirectory(PG_ROOTDIR, floor) },

@@ -1,16 +1,16 @@
-import type { Configuration, Settings } from '../core/configuration.ts';
+import type { Settings } from '../core/configuration.ts';
 import { withLock } from '../core/lock.ts';
 import { clusterAt } from '../database/cluster.ts';
-import type { Self } from '../database/replication/self.ts';
+import { selfOf } from '../database/replication/self.ts';
+import type { Site } from '../replication/facts.ts';
 import type { PairSite } from '../replication/site.ts';
 import { type PairEvent, recordPair } from './audit.ts';
 import type { Terminal } from './terminal.ts';
-import { PROGRAM } from './version.ts';
 
-/** What a server tells the other one of its pair. */
-export function selfOf(configuration: Configuration): Self {
-  const { EXTERNAL_ADDRESS: host, DB_PORT: port, PORT: httpsPort, LOCAL_FINGERPRINT } = configuration;
-  return { host, port, httpsPort, fingerprint: LOCAL_FINGERPRINT, version: PROGRAM };
+/** Where `ha status` and `doctor` look. */
+export function siteOf({ configuration }: Settings): Site {
+  const { PG_ROOTDIR, DB_PORT, HA_WRITE_POLICY: policy } = configuration;
+  return { cluster: clusterAt(PG_ROOTDIR, DB_PORT), self: selfOf(configuration), policy };
 }
 
 /** Lends what the commands of a pair work on, to one of them at a time; what they do is recorded as `event`. */
@@ -24,7 +24,7 @@ export async function withPairSite<T>(
   let recorded: Parameters<PairSite['record']>[0] | undefined;
   const site: PairSite = {
     ...{ cluster: clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), account },
-    ...{ self: selfOf(configuration), policy: 'both', reporter: terminal },
+    ...{ self: selfOf(configuration), policy: configuration.HA_WRITE_POLICY, reporter: terminal },
     async record(what) {
       await recordPair(settings, event, what);
       recorded = what;

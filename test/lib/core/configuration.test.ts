@@ -26,6 +26,7 @@ test('defaults are filled in, and keys of other versions are kept', () => {
     METRICS_PORT: 11372,
     SESSION_SECONDS: 900,
     DEPOSIT_RECOVERY_DAYS: 30,
+    HA_WRITE_POLICY: 'both',
     FREE_SPACE_MEGABYTES: 256,
     RATE_LIMIT_ADDRESS: 120,
     RATE_LIMIT_CLIENT: 6000,

@@ -1,3 +1,5 @@
+import type { Configuration } from '../../core/configuration.ts';
+import { PROGRAM } from '../../core/version.ts';
 import type { Cluster } from '../cluster.ts';
 import { type Database, withDatabase } from '../connection.ts';
 import { readNode } from './node.ts';
@@ -7,6 +9,13 @@ import { REPLICATION_DATABASE } from './place.ts';
 /** What a server tells the other one of itself; its name for PostgreSQL stands in node.json. */
 export type Self = Omit<PairNode, 'id'>;
 
+/** What a server with these settings tells of itself. */
+export function selfOf(configuration: Configuration): Self {
+  const { EXTERNAL_ADDRESS: host, DB_PORT: port, PORT: httpsPort, LOCAL_FINGERPRINT } = configuration;
+  return { host, port, httpsPort, fingerprint: LOCAL_FINGERPRINT, version: PROGRAM };
+}
+
+/** Whether what the pair knows of a server is what it says of itself. */
 const isSame = (known: PairNode, self: Self) =>
   (Object.keys(self) as (keyof Self)[]).every((key) => known[key] === self[key]);
 

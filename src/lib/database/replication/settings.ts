@@ -13,6 +13,8 @@ const quoted = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll(
 export interface ReplicationTerms {
   /** The node that has to have applied a change before it counts; null: this server alone decides. */
   synchronous: string | null;
+  /** The node that would have to, and since when this server goes on without it: HA_WRITE_POLICY has it so. */
+  degraded?: { passive: string; since: Date };
 }
 
 /** The same on both servers. Limits are short: who waits for a dead passive waits for these first (hazard RP-7). */
@@ -36,10 +38,12 @@ max_standby_streaming_delay = '5s'  # a commit waits for the passive to apply it
 synchronous_commit = remote_apply
 `;
 
-function ownLines(cluster: Cluster, node: Node, { synchronous }: ReplicationTerms): string {
+function ownLines(cluster: Cluster, node: Node, { synchronous, degraded }: ReplicationTerms): string {
   const lines = [`keytrustee.role = ${quoted(node.role)}`];
   if (node.role === 'fenced') lines.push('default_transaction_read_only = on');
   lines.push(`synchronous_standby_names = ${quoted(synchronous === null ? '' : `"${synchronous}"`)}`);
+  if (degraded !== undefined)
+    lines.push(`keytrustee.degraded = '${degraded.passive} ${degraded.since.toISOString()}'`);
   if (node.role === 'passive' && node.peer !== null) {
     const conninfo = connectionString(cluster, node.peer, { application_name: node.id });
     lines.push(`primary_conninfo = ${quoted(conninfo)}`, `primary_slot_name = ${quoted(node.id)}`);

@@ -1,0 +1,112 @@
+import { countDays, SOON } from '../tls/dates.ts';
+import type { Facts, Seen } from './facts.ts';
+import { judgeFollowing } from './judge-following.ts';
+import { epochOf, type Parts, partsOf, roleOf } from './parts.ts';
+import { at, type Remark, type Rule, remark, type Severity, time } from './remark.ts';
+
+const DAY = 86_400_000;
+
+const whoRuns: Rule = ({ own, node }) => {
+  if (own.look === null)
+    return remark(['critical', 'database-away'], own.reason ?? '', own.hint ?? 'ktadmin db start');
+  if (node === undefined || own.look.role === null) {
+    const make = node === undefined ? 'ktadmin init; ktadmin db restart' : 'ktadmin db restart';
+    return remark(['fine', 'unprepared'], 'alone; not prepared for a pair', make);
+  }
+  if (roleOf(own) !== 'alone') return undefined;
+  return remark(['fine', 'alone'], 'alone', `on another host: ktadmin ha join --active ${own.host}`);
+};
+
+const fenced: Rule = ({ own, other }) => {
+  if (roleOf(own) === 'fenced')
+    return remark(
+      ['critical', 'fenced'],
+      'fenced: the pair went on without this server',
+      'ktadmin ha rejoin',
+    );
+  if (other === null || roleOf(other) !== 'fenced') return undefined;
+  const message = `${other.host} is fenced: the pair went on without it`;
+  return remark(['warning', 'peer-fenced'], message, at(other, 'ktadmin ha rejoin'));
+};
+
+const twoActives: Rule = (_facts, { actives: [one, two] }) => {
+  if (one === undefined || two === undefined) return undefined;
+  const is: [Severity, string] = ['critical', 'two-actives'];
+  if (epochOf(one) === epochOf(two)) {
+    const message = `both servers are active, in the same epoch (${epochOf(one)})`;
+    const next = 'on the one that is not to count: ktadmin ha join --replace-data --active HOST';
+    return remark(is, message, next);
+  }
+  const words = (seen: Seen) => `${seen.host} (epoch ${epochOf(seen)})`;
+  const message = `both servers are active: ${words(one)} counts, ${words(two)} does not`;
+  return remark(is, message, at(two, 'ktadmin ha rejoin'));
+};
+
+const promotion: Rule = (_facts, { actives }) => {
+  const one = actives.find(({ look }) => look.role === 'passive');
+  if (one === undefined) return undefined;
+  const message = `${one.host} was promoted, and that was not finished`;
+  return remark(['critical', 'promotion-unfinished'], message, at(one, 'ktadmin ha promote'));
+};
+
+const noActive: Rule = ({ own, other }, { actives, passives: [one, two] }) => {
+  if (actives.length > 0 || one === undefined || own.look === null) return undefined;
+  if (two !== undefined) {
+    const next = 'on the one that was active last, or has received more: ktadmin ha promote';
+    return remark(['critical', 'two-passives'], 'both servers are passive: none takes writes', next);
+  }
+  if (other === null) {
+    const message = 'the active server is not known';
+    return remark(['critical', 'active-unknown'], message, 'ktadmin ha join --active HOST');
+  }
+  if (other.look !== null) return undefined;
+  const next = `on ${other.host}: ktadmin db start; where it is lost: ktadmin ha promote`;
+  return remark(['critical', 'active-away'], `the active server is away: ${other.reason}`, next);
+};
+
+function differs(one: string | null | undefined, two: string | null | undefined): boolean {
+  return typeof one === 'string' && typeof two === 'string' && one !== two;
+}
+
+const strangers: Rule = ({ own, other }) => {
+  if (other === null) return undefined;
+  const says = (what: 'fingerprint' | 'version') =>
+    `${own.host} has ${own[what]}, ${other.host} ${other[what]}`;
+  if (differs(own.fingerprint, other.fingerprint)) {
+    const next = 'copy the configuration directory of the active server, as ktadmin-ha(8) has it';
+    return remark(['critical', 'keys-differ'], `the OpenPGP keys differ: ${says('fingerprint')}`, next);
+  }
+  if (differs(own.version, other.version)) {
+    const next = 'install the same version on both; then, on both: ktadmin db restart';
+    return remark(['critical', 'versions-differ'], `the versions differ: ${says('version')}`, next);
+  }
+  if (!differs(own.look?.system, other.look?.system)) return undefined;
+  const message = 'the databases are not of one origin';
+  return remark(['critical', 'databases-differ'], message, 'on the passive: ktadmin ha join --active HOST');
+};
+
+const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
+  if (certificateEnds === null || (active === undefined && passives.length === 0)) return undefined;
+  const days = Math.floor((certificateEnds.getTime() - Date.now()) / DAY);
+  if (days > SOON) return undefined;
+  const next = 'remove replication/certificate.pem below PG_ROOTDIR; ktadmin init; ktadmin db restart';
+  if (days >= 0) {
+    const message = `the certificate of the pair expires in ${countDays(days)}`;
+    return remark(['warning', 'certificate-expires'], message, next);
+  }
+  const message = `the certificate of the pair expired on ${time(certificateEnds)}`;
+  return remark(['critical', 'certificate-expired'], message, next);
+};
+
+const RULES: Rule[] = [
+  ...[whoRuns, fenced, twoActives, promotion, noActive, strangers],
+  ...[...judgeFollowing, certificate],
+];
+
+const ORDER: Severity[] = ['critical', 'warning', 'fine'];
+
+/** What there is to say of a pair, the worst first. */
+export function judge(facts: Facts, parts: Parts = partsOf(facts)): Remark[] {
+  const said = RULES.map((rule) => rule(facts, parts)).filter((each) => each !== undefined);
+  return said.toSorted((one, two) => ORDER.indexOf(one.severity) - ORDER.indexOf(two.severity));
+}

@@ -1,0 +1,158 @@
+/** `ktadmin ha status`: a pair seen from both of its sides, each also with the other one down; and what `doctor` says of it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { PairStatus } from '../../../src/lib/replication/status.ts';
+import { must, sharedPair, untilInStep } from '../../support/pair.ts';
+import { type TestServer, until, withoutDrop } from '../../support/sandbox.ts';
+import { configure, serving } from '../../support/serving.ts';
+
+const pair = sharedPair('joined');
+
+/** What the two sides say, each by itself. */
+async function told(server: TestServer, status = 0): Promise<PairStatus> {
+  const outcome = await server.ktadmin(['ha', 'status', '--json']);
+  expect([outcome.status, withoutDrop(outcome.stderr)]).toEqual([status, '']);
+  return JSON.parse(outcome.stdout);
+}
+
+const next = ({ remarks }: PairStatus) => remarks.map(({ code, next: what }) => [code, what]);
+
+/** What `doctor` says of the pair. */
+async function judged(server: TestServer): Promise<unknown[]> {
+  const { checks } = JSON.parse((await server.ktadmin(['doctor', '--json'])).stdout) as {
+    checks: { name: string; state: string; message: string; hint: string | null }[];
+  };
+  return checks.flatMap(({ name, state, message, hint }) =>
+    name === 'replication' ? [state, message, hint] : [],
+  );
+}
+
+/** Text without what differs from run to run. */
+const plain = (text: string) =>
+  text
+    .replace(/port \d+/g, 'port N')
+    .replace(/[0-9A-F]+\/[0-9A-F]{5,8}/g, 'LSN')
+    .replace(/kt[0-9a-f]{16}/g, 'ktID')
+    .replace(/[\d.]+ (?:KiB|MiB|bytes) of log/g, 'N of log')
+    .replace(/\d+\.\d s/g, 'N s')
+    .replace(/15\.\d+/g, '15.N')
+    .replaceAll(pair.active.fingerprint, 'FINGERPRINT');
+
+test('a pair that is not synchronous: a warning on either side, with the server on which to end it', async () => {
+  const { active, passive } = pair;
+  expect(await told(active)).toMatchObject({ state: 'sync-off', writes: true, sync: 'off', policy: 'both' });
+  expect(next(await told(active))).toEqual([['sync-off', 'ktadmin ha sync on']]);
+  expect(next(await told(passive))).toEqual([['sync-off', 'on localhost: ktadmin ha sync on']]);
+});
+
+test('a pair in step, in words', async () => {
+  const { active, passive } = pair;
+  await must(active.ktadmin(['ha', 'sync', 'on']));
+  const { status, stdout, stderr } = await active.ktadmin(['ha', 'status']);
+  expect([status, withoutDrop(stderr)]).toEqual([0, '']);
+  expect(plain(stdout)).toBe(`the pair
+  state           in-step
+  writes          are taken
+  sync            on
+  policy          both
+  epoch           1
+
+kts01.example.com, this server
+  role            active
+  PostgreSQL      15.N, answers at port N
+  HTTPS           does not answer
+  fingerprint     FINGERPRINT
+  version         ktadmin 0.1.0
+  timeline        1
+  epoch           1
+  position        LSN
+  passive         streaming, sync, from 127.0.0.1
+  behind          0 bytes to write, 0 bytes to flush, 0 bytes to apply; N s
+  slot            ktID, in use, N of log kept, reserved
+
+localhost
+  role            passive
+  PostgreSQL      15.N, answers at port N
+  HTTPS           does not answer
+  fingerprint     FINGERPRINT
+  version         ktadmin 0.1.0
+  timeline        1
+  epoch           1
+  receiver        streaming, heard N s ago
+  received        LSN
+  applied         LSN; N s behind
+
+in step with localhost
+`);
+  expect(await judged(active)).toEqual(['OK', 'in step with localhost', null]);
+  const [own, other] = (await told(passive)).servers;
+  expect(own).toMatchObject({ here: true, role: 'passive', inRecovery: true, passive: null, slot: null });
+  expect(other).toMatchObject({
+    ...{ here: false, role: 'active', inRecovery: false, receiver: null },
+    passive: { id: own?.id, state: 'streaming', sync: 'sync', replayBytes: 0, seconds: 0 },
+    slot: { name: own?.id, active: true, state: 'reserved' },
+  });
+});
+
+test('a key that differs from that of the active server is found', async () => {
+  const { passive } = pair;
+  const other = `4096R/${'A'.repeat(40)}`;
+  const kept = passive.fingerprint;
+  const running = await serving(passive);
+  await configure(passive, { LOCAL_FINGERPRINT: other, PORT: running.port });
+  const words = `the OpenPGP keys differ: localhost has ${other}, localhost ${kept}`;
+  expect((await told(passive)).remarks).toContainEqual({
+    ...{ severity: 'critical', code: 'keys-differ', message: words },
+    next: 'copy the configuration directory of the active server, as ktadmin-ha(8) has it',
+  });
+  expect((await told(passive)).servers[0]).toMatchObject({ serves: true, fingerprint: other });
+  await configure(passive, { LOCAL_FINGERPRINT: kept });
+});
+
+test('a passive that hangs is waited for no longer than two seconds; it follows until PostgreSQL gives it up', async () => {
+  const { active, passive } = pair;
+  const lock = await readFile(join(passive.pgRootdir, 'data/postmaster.pid'), 'utf8');
+  const pid = Number(lock.split('\n')[0]);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const { remarks, servers } = await told(active);
+    expect(servers[1]).toMatchObject({ reachable: false, role: null });
+    expect(remarks.map(({ code }) => code)).toEqual(['peer-silent', 'in-step']);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+});
+
+test('the passive is down: writes are refused, and each side says where to start what', async () => {
+  const { active, passive } = pair;
+  await must(passive.ktadmin(['db', 'stop']));
+  await until(async () => (await told(active)).state === 'passive-away', 'it is missed');
+  const off = 'on localhost: ktadmin db start; to go on without it, ktadmin ha sync off';
+  expect(await told(active)).toMatchObject({
+    writes: false,
+    sync: 'on',
+    servers: [{}, { reachable: false }],
+  });
+  expect(await judged(active)).toEqual(['CRITICAL', 'localhost is away: writes are refused', off]);
+  const start = `ktadmin db start --pg-rootdir ${passive.pgRootdir}`;
+  expect(next(await told(passive, 7))).toEqual([
+    ['database-away', start],
+    ['passive-away', 'ktadmin db start; to go on without it, on localhost: ktadmin ha sync off'],
+  ]);
+  expect((await judged(passive))[0]).toBe('UNKNOWN');
+  await must(passive.ktadmin(['db', 'start']));
+  await untilInStep(pair);
+});
+
+test('the active is down: the passive says so, and what to do where it is lost', async () => {
+  const { active, passive } = pair;
+  await must(active.ktadmin(['db', 'stop']));
+  const status = await told(passive);
+  expect(status).toMatchObject({ state: 'active-away', writes: null, sync: null });
+  expect(status.servers[0]).toMatchObject({ receiver: { state: 'stopped', delaySeconds: null } });
+  const away = `the active server is away: PostgreSQL of localhost (port ${active.port}) does not answer (ECONNREFUSED)`;
+  const promote = 'on localhost: ktadmin db start; where it is lost: ktadmin ha promote';
+  expect(await judged(passive)).toEqual(['CRITICAL', away, promote]);
+  await must(active.ktadmin(['db', 'start']));
+});
