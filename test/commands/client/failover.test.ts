@@ -1,0 +1,77 @@
+/** The client between the two servers of a real pair, of which the active one is lost. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { certifyLocalhost, newMachine, organizationCode } from '../../support/keytrustee.ts';
+import { must, sharedPair } from '../../support/pair.ts';
+import type { Outcome } from '../../support/sandbox.ts';
+import { serving } from '../../support/serving.ts';
+
+const pair = sharedPair();
+const told = ({ status, stdout, stderr }: Outcome) => ({ status, stdout, stderr });
+let code: string;
+
+beforeAll(async () => {
+  code = await organizationCode(pair.active, 'prod');
+});
+
+/** One certificate for both servers, because both are `localhost` here. */
+async function certify(): Promise<string> {
+  const path = await certifyLocalhost(pair.active);
+  for (const name of ['ssl-cert-keytrustee.pem', 'ssl-cert-keytrustee-pk.pem']) {
+    const content = await readFile(join(pair.active.confdir, '.ssl', name));
+    await writeFile(join(pair.passive.confdir, '.ssl', name), content);
+  }
+  return path;
+}
+
+test('reads go on at the passive server when the active one is lost, and writes once it is promoted', async () => {
+  const { active, passive } = pair;
+  const ca = await certify();
+  const [one, other] = [await serving(active), await serving(passive)];
+  const [first, second] = [one, other].map(({ port }) => `https://localhost:${port}`);
+  const machine = await newMachine(active);
+  const words = [
+    '-s',
+    `${first}`,
+    '--passive-server',
+    `${second}`,
+    '-o',
+    'prod',
+    '--auth-stdin',
+    '--ca-file',
+    ca,
+  ];
+  const registered = await machine.keytrustee(['register', ...words], { input: code });
+  expect(registered).toMatchObject({ status: 0, stderr: 'registered with prod\n' });
+  await must(machine.keytrustee(['put', '--handle', 'key', '-'], { input: 'content' }));
+  const { stdout } = await must(machine.keytrustee(['status']));
+  expect(stdout).toContain(`server        ${first}, active\nserver        ${second}, passive\n`);
+  one.kill('SIGKILL');
+  await one.ended;
+  const silent = `${first} does not answer (ECONNREFUSED)`;
+  expect(told(await machine.keytrustee(['get', 'key']))).toEqual({
+    status: 0,
+    stdout: 'content',
+    stderr: `ktadmin: warning: ${silent}; ${second} answered\n`,
+  });
+  const refused = await machine.keytrustee(['put', '-', '--timeout', '5'], { input: 'more' });
+  expect(told(refused)).toEqual({
+    status: 7,
+    stdout: '',
+    stderr: `ktadmin: error: ${silent}; ${second}: it is a passive server, which writes nothing\nktadmin: hint: nothing was written; is the server running?\n`,
+  });
+  expect(await readdir(join(machine.home, 'pending'))).toEqual([]);
+  await must(active.ktadmin(['db', 'stop']));
+  await passive.query('select pg_promote()');
+  const warning = `ktadmin: warning: ${silent}; ${second} answered\n`;
+  const stored = await machine.keytrustee(['put', '--handle', 'later', '-'], { input: 'later' });
+  expect(told(stored)).toEqual({ status: 0, stdout: expect.any(String), stderr: warning });
+  expect(told(await machine.keytrustee(['get', 'later']))).toEqual({
+    status: 0,
+    stdout: 'later',
+    stderr: '',
+  });
+  expect(await machine.json(['list'])).toMatchObject([{ handle: 'key' }, { handle: 'later' }]);
+  expect(await machine.keytrustee(['get', 'missing'])).toMatchObject({ status: 5, stdout: '' });
+});
