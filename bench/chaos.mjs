@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { checkRound } from './chaos/checks.mjs';
 import { breakThings } from './chaos/faults.mjs';
-import { startLoad } from './chaos/load.mjs';
+import { noFigures, startLoad } from './chaos/load.mjs';
 import { withPlace } from './chaos/place.mjs';
 import { openServer } from './chaos/server.mjs';
 import { randomness } from './chaos/shared.mjs';
@@ -40,7 +40,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 async function play(place) {
   const random = randomness(seed);
   const server = await openServer(place, say);
-  const total = { seed, rounds: 0, puts: 0, gets: 0, kills: {}, disabled: 0, slowest: 0, broken: [] };
+  const total = { seed, rounds: 0, kills: {}, ...noFigures() };
   try {
     const load = await startLoad(place, random, total);
     try {

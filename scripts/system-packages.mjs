@@ -32,10 +32,10 @@ const needs = [
     packages: { 'apt-get': ['util-linux'], dnf: ['util-linux'], apk: ['util-linux-misc'] },
   },
   testNeed('unshare', ['unshare'], 'util-linux', { apk: ['util-linux-misc'] }),
+  testNeed('rsync', ['rsync'], 'rsync'),
   // The two hosts of `npm run test:ha`.
   { ...testNeed('ip', ['ip'], 'iproute2', { dnf: ['iproute'] }), optional: true },
   { ...testNeed('nft', ['nft'], 'nftables'), optional: true },
-  { ...testNeed('rsync', ['rsync'], 'rsync'), optional: true },
   testNeed('script', ['script'], 'bsdutils', { dnf: ['util-linux'], apk: ['util-linux-misc'] }),
   testNeed('openssl', ['openssl'], 'openssl'),
   testNeed('tar', ['tar'], 'tar'),

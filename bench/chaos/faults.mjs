@@ -25,11 +25,12 @@ async function change(place, verb, client) {
   await insist(verb, () => place.ktadmin(words));
 }
 
-/** What a stopped client is told in the session that it has, or in one that it would have to open. */
-async function tryStopped({ library, reopen }, random) {
+/** What a stopped client is told by a server, in the session that it has there or in one that it would have to open. */
+async function tryStopped({ doors }, random) {
+  const { soon, reopen } = random.one(doors);
   const fresh = random.next() < 0.3 ? await reopen() : undefined;
   try {
-    await (fresh ?? library).list();
+    await (fresh ?? soon).list();
     return 'served';
   } catch (error) {
     return error.code;
@@ -39,7 +40,7 @@ async function tryStopped({ library, reopen }, random) {
 }
 
 /** Stops a client, tries it, and lets it in again. From the return of the command on it must not be served. */
-async function stopClient({ place, load, random, total }) {
+export async function stopClient({ place, load, random, total }) {
   const client = random.one(load.clients);
   // Each state is an object of its own: whoever held another one before its request knows that it changed meanwhile.
   client.stop = { isStopped: false, isStopping: true };

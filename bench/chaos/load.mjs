@@ -1,37 +1,51 @@
 // The load: a few clients that put and get all the time by the library, and remember what they were promised.
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { openAll } from './client.mjs';
 import { insist } from './shared.mjs';
 
-const CLIENTS = 4;
 const LOOPS = 2;
-/** The library gives up after this; what takes longer hangs. */
-const TIMEOUT = 90_000;
 
 const digest = (content) => createHash('sha256').update(content).digest('hex');
 
-/** One operation, timed; what it threw, if anything. */
-async function timed(total, work) {
+/** What a run counts; `slowest` in milliseconds by kind of operation. */
+export function noFigures() {
+  return {
+    puts: 0,
+    gets: 0,
+    atOnce: 0,
+    refused: 0,
+    unknown: 0,
+    settled: 0,
+    disabled: 0,
+    slowest: {},
+    broken: [],
+  };
+}
+
+/** One operation, timed; what it threw, if anything. `limit`: what the library is given; what takes longer hangs. */
+async function timed(total, kind, limit, work) {
   const began = Date.now();
   const outcome = await work().then(
     (value) => ({ value }),
     (error) => ({ error }),
   );
   const took = Date.now() - began;
-  total.slowest = Math.max(total.slowest, took);
-  if (took > TIMEOUT + 5000) total.broken.push(`an operation took ${took} ms`);
+  total.slowest[kind] = Math.max(total.slowest[kind] ?? 0, took);
+  if (took > limit + 5000) total.broken.push(`an operation took ${took} ms`);
   return outcome;
 }
 
-/** What a client may be told: nobody answers, or that it was stopped while it was. All else breaks a promise. */
+/**
+ * What a client may be told: nobody answers (but for a read while one of two servers is well, `mustRead`), or that it was stopped
+ * while it was. All else breaks a promise.
+ */
 function judge(client, before, { error }, total, what) {
   if (error === undefined) {
     if (before.isStopped && client.stop === before)
       total.broken.push(`${what}: client ${client.fingerprint} was served although it was stopped`);
     return;
   }
-  if (error.code === 'unreachable') return;
+  if (error.code === 'unreachable' && !(what.startsWith('get') && total.mustRead)) return;
   const mayBeStopped = before.isStopped || client.stop !== before || before.isStopping;
   if (error.code === 'permission' && mayBeStopped) return;
   total.broken.push(`${what}: ${error.code}: ${error.message}`);
@@ -41,21 +55,53 @@ async function put(client, random, total) {
   const content = randomBytes(
     random.next() < 0.02 ? random.whole(100_000, 1_000_000) : random.whole(0, 4096),
   );
-  const options = random.next() < 0.5 ? { handle: `h${randomBytes(8).toString('hex')}` } : {};
+  const isNamed = client.isNamed || random.next() < 0.5;
+  const options = isNamed ? { handle: `h${randomBytes(8).toString('hex')}` } : {};
   const before = client.stop;
   client.tried += 1;
-  const outcome = await timed(total, () => client.library.put(content, options));
+  const outcome = await timed(total, 'put', client.limits.put, () => client.writer.put(content, options));
   judge(client, before, outcome, total, 'put');
-  if (outcome.value === undefined) return;
+  if (outcome.value === undefined) return remember(client, options.handle, content, outcome.error, total);
   total.puts += 1;
   client.promised.set(outcome.value.id, { digest: digest(content), handle: options.handle });
+  if (client.doors.length > 1) await getAtOnce(client, outcome.value.id, random, total);
 }
 
-/** Fetches what was promised, and compares. */
-export async function get(client, id, total) {
+/** What was promised a moment ago is at each server that answers, whatever is between them. */
+async function getAtOnce(client, id, random, total) {
+  const { soon } = random.one(client.doors);
+  const before = client.stop;
+  const outcome = await timed(total, 'soon', client.limits.soon, () => soon.get(id));
+  judge(client, before, outcome, total, `at once, ${soon.server}, ${id}`);
+  if (outcome.error === undefined) total.atOnce += 1;
+}
+
+/** Keeps what an error of a put says of it: that nothing was written, or that nobody knows. */
+function remember(client, handle, content, { outcome }, total) {
+  if (outcome === 'nothing-written') {
+    total.refused += 1;
+    client.refused.add(handle);
+  } else {
+    total.unknown += 1;
+    client.unknown.set(handle, content);
+  }
+}
+
+/** Puts once more what nobody knows of; the library sends the very same, so that it is there once in any case. */
+export async function settle(client, total) {
+  for (const [handle, content] of client.unknown) {
+    const { id } = await client.library.put(content, { handle });
+    client.unknown.delete(handle);
+    client.promised.set(id, { digest: digest(content), handle });
+    total.settled += 1;
+  }
+}
+
+/** Fetches what was promised, and compares; by another library of the client's than the usual one where one is given. */
+export async function get(client, id, total, library = client.library) {
   const promise = client.promised.get(id);
   const before = client.stop;
-  const outcome = await timed(total, () => client.library.get(promise.handle ?? id));
+  const outcome = await timed(total, 'get', client.limits.get, () => library.get(promise.handle ?? id));
   judge(client, before, outcome, total, `get ${id}`);
   if (outcome.value === undefined) return false;
   total.gets += 1;
@@ -77,20 +123,14 @@ async function loop(client, random, total, control) {
 }
 
 async function register(place, number) {
-  const home = join(place.directory, `client-${number}`);
   const { stdout } = await place.ktadmin(['orgtool', 'list', '-n', 'chaos']);
   const { auth_secret: code } = JSON.parse(stdout).chaos;
-  const conf = JSON.parse(readFileSync(join(place.confdir, 'keytrustee.conf'), 'utf8'));
-  const caCertificate = readFileSync(conf.SSL_CERTIFICATE, 'utf8');
-  const server = `https://localhost:${place.port}`;
-  await place.library.registerClient({ home, server, organization: 'chaos', code, caCertificate });
-  const reopen = () => place.library.openClient({ home, timeout: TIMEOUT });
-  const library = await reopen();
   return {
-    library,
-    reopen,
-    fingerprint: library.fingerprint,
+    ...(await openAll(place, number, code)),
+    isNamed: place.servers.length > 1,
     promised: new Map(),
+    refused: new Set(),
+    unknown: new Map(),
     tried: 0,
     stop: { isStopped: false },
   };
@@ -100,7 +140,7 @@ async function register(place, number) {
 export async function startLoad(place, random, total) {
   await insist('orgtool add', () => place.ktadmin(['orgtool', 'add', '-n', 'chaos', '-c', 'root@localhost']));
   const clients = [];
-  for (let number = 0; number < CLIENTS; number += 1) clients.push(await register(place, number));
+  for (let number = 0; number < place.clients; number += 1) clients.push(await register(place, number));
   const control = { isOver: false, isPaused: false, atWork: 0, resumed: undefined };
   let resume = () => {};
   const loops = clients.flatMap((client) =>
@@ -129,7 +169,7 @@ export async function startLoad(place, random, total) {
       await Promise.all(loops);
     },
     close: () => {
-      for (const client of clients) client.library.close();
+      for (const client of clients) client.close();
     },
   };
 }

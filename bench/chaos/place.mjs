@@ -8,6 +8,8 @@ import { chooseAccount, removeAccount } from '../../scripts/quickstart/account.m
 import { installProgram } from '../../scripts/quickstart/program.mjs';
 import { insist, run } from './shared.mjs';
 
+const CLIENTS = 4;
+
 const top = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 function freePort() {
@@ -20,13 +22,13 @@ function freePort() {
 }
 
 /** Limits that a load from one address would meet are taken away, and ports that others may have. */
-function configure(confdir) {
+export function configure(confdir) {
   const path = join(confdir, 'keytrustee.conf');
   const settings = JSON.parse(readFileSync(path, 'utf8'));
   const limits = { RATE_LIMIT_ADDRESS: 10_000_000, RATE_LIMIT_CLIENT: 10_000_000, METRICS_PORT: 0 };
   const mail = { MAIL_TRANSPORT: 'none' };
   writeFileSync(path, JSON.stringify({ ...settings, ...limits, ...mail }, null, 2));
-  return settings.PG_ROOTDIR;
+  return settings;
 }
 
 async function makeServer(directory, account, ktadmin) {
@@ -37,6 +39,16 @@ async function makeServer(directory, account, ktadmin) {
   const user = process.getuid() === 0 ? ['--user', account.name] : [];
   const made = await ktadmin(['init', '--external-address', 'localhost', ...where, ...user]);
   if (made.status !== 0) throw new Error(made.stderr);
+}
+
+/** PostgreSQL's first process. The number in its file may be that of somebody else's process by now. */
+function postmasterOf(pgRootdir) {
+  try {
+    const pid = Number(readFileSync(join(pgRootdir, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(pgRootdir) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Lends a place to the work: how `ktadmin` is run, the library, and room for clients' directories. */
@@ -51,6 +63,7 @@ export async function withPlace({ confdir, bin }, work) {
     const place = {
       directory,
       port: await freePort(),
+      clients: CLIENTS,
       confdir: confdir ?? join(directory, 's', '.keytrustee'),
     };
     place.env = { PATH: process.env.PATH, HOME: directory, KEYTRUSTEE_CONFDIR: place.confdir };
@@ -58,7 +71,10 @@ export async function withPlace({ confdir, bin }, work) {
     place.words = (args) => [program, ...args];
     place.ktadmin = (args) => run(place.words(args), place.env);
     if (isOwn) await makeServer(directory, account, place.ktadmin);
-    place.pgRootdir = configure(place.confdir);
+    const settings = configure(place.confdir);
+    place.postmaster = () => postmasterOf(settings.PG_ROOTDIR);
+    place.servers = [`https://localhost:${place.port}`];
+    place.certificates = () => readFileSync(settings.SSL_CERTIFICATE, 'utf8');
     place.library = await import(join(top, 'dist', 'client.js'));
     try {
       return await work(place);

@@ -1,14 +1,13 @@
 // The server and its database, kept running as a service manager would: what ends is started again.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { descendants, insist, kill9, lives, until } from './shared.mjs';
+import { descendants, insist, kill9, lives, programOf, until } from './shared.mjs';
 
 /** Starts both, and returns how they are hit and healed. */
 export async function openServer(place, say) {
   let child;
   let isStopping = false;
+  let isHeld = false;
 
   const start = () => {
     let told = '';
@@ -29,21 +28,13 @@ export async function openServer(place, say) {
     own.once('close', (status, signal) => {
       if (isStopping) return;
       if (signal === null && status !== 0) say(`serve ended with ${status}: ${told}`);
-      setTimeout(start, 100);
+      startLater();
     });
     child = own;
   };
+  const startLater = () => setTimeout(() => (isHeld ? startLater() : isStopping || start()), 100);
 
-  /** PostgreSQL's first process. The number in its file may be that of somebody else's process by now. */
-  const postmaster = () => {
-    try {
-      const file = join(place.pgRootdir, 'data', 'postmaster.pid');
-      const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place.pgRootdir) ? pid : undefined;
-    } catch {
-      return undefined;
-    }
-  };
+  const { postmaster } = place;
   const startDatabase = () => insist('db start', () => place.ktadmin(['db', 'start']));
 
   await startDatabase();
@@ -52,7 +43,7 @@ export async function openServer(place, say) {
   const keepDatabase = async () => {
     while (!isStopping) {
       const pid = postmaster();
-      if (pid === undefined || !lives(pid)) await startDatabase();
+      if (!isHeld && (pid === undefined || !lives(pid))) await startDatabase();
       await sleep(200);
     }
   };
@@ -66,22 +57,30 @@ export async function openServer(place, say) {
   };
   await heal();
   return {
-    processes: () => [child.pid, ...descendants(child.pid)],
-    workers: () => descendants(child.pid),
+    workers: () => descendants(programOf(child.pid)),
     postmaster,
     backends: () => [postmaster()].filter((pid) => pid !== undefined).flatMap(descendants),
     /** Kills the server's first process; its workers must not outlive it, or they would keep the port. */
     async killAll() {
-      const all = [child.pid, ...descendants(child.pid)];
-      kill9(all[0]);
+      const first = programOf(child.pid);
+      const all = [first, ...descendants(first)];
+      kill9(first);
       await until(() => !all.some(lives), 'workers end with their first process');
     },
     heal,
+    /** What has ended is not started again before `release`. */
+    hold: () => {
+      isHeld = true;
+    },
+    release: () => {
+      isHeld = false;
+    },
     async stop() {
       isStopping = true;
       await kept;
-      const all = [child.pid, ...descendants(child.pid)];
-      if (lives(child.pid)) child.kill('SIGTERM');
+      const first = programOf(child.pid);
+      const all = [first, ...descendants(first)];
+      if (lives(first)) process.kill(first, 'SIGTERM');
       await until(() => !all.some(lives), 'the server stops').catch(() => all.forEach(kill9));
     },
   };

@@ -66,6 +66,16 @@ export function descendants(pid) {
   return found;
 }
 
+/** The program that a process runs; nsenter waits for it, as it has to be born in the space of processes that it enters. */
+export function programOf(pid) {
+  try {
+    if (readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'nsenter\n') return pid;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]) || pid;
+  } catch {
+    return pid;
+  }
+}
+
 /** Whether a process is still there, and not only waiting to be noticed. */
 export function lives(pid) {
   try {

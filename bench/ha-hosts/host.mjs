@@ -131,6 +131,8 @@ export async function startHost({ host, directory, shared, account, hostLines, d
     ...host,
     pid,
     words,
+    /** Its /var/lib/keytrustee, as others see it; what is mounted in it is to be found by `path` alone. */
+    place: join(directory, 'lib', 'keytrustee'),
     /** A path of the host's, as others see it. */
     path: (path) => `/proc/${pid}/root${path}`,
     outerPid: (inner) => processes(pid).get(inner),

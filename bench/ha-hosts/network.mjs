@@ -47,9 +47,14 @@ export function networkEnvironment() {
   return { ...process.env, PATH, HOST_LINES: hostLines('address') };
 }
 
+/** Whether this process is in such a network. */
+export function isOwnNetwork() {
+  return process.env.KT_HA_NETWORK === readlinkSync('/proc/self/ns/net');
+}
+
 /** Refuses to lay wires in the machine's own network. */
 export function mustBeOwnNetwork() {
-  if (process.env.KT_HA_NETWORK === readlinkSync('/proc/self/ns/net')) return;
+  if (isOwnNetwork()) return;
   throw new Error('hosts need a network of their own: npm run test:ha -- FILE runs a test in one');
 }
 

@@ -6,6 +6,7 @@ export interface BareHost {
   gateway: string;
   pid: number;
   words(file: string, args: string[]): [string, ...string[]];
+  place: string;
   path(path: string): string;
   outerPid(inner: number): number | undefined;
   processes(): number[];

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, onTestFinished } from 'vitest';
 import { type BareHost, makePair } from '../../bench/ha-hosts/pair.mjs';
+import { makeReady } from '../../bench/ha-hosts/ready.mjs';
 import { baseEnvironment, type Outcome, type RunOptions, run, until, world } from './sandbox.ts';
 import type { Serving } from './serving.ts';
 
@@ -21,6 +22,8 @@ export interface Host {
   /** As the host sees it. */
   confdir: string;
   pgRootdir: string;
+  /** Its /var/lib/keytrustee, where that is a directory of ours. */
+  place: string;
   /** A path of the host's, by which we reach it. */
   path(path: string): string;
   run(file: string, args: string[], options?: RunOptions): Promise<Outcome>;
@@ -104,6 +107,7 @@ function dress(host: BareHost): Host {
     address: host.address,
     confdir: `${PLACE}/.keytrustee`,
     pgRootdir: PG_ROOTDIR,
+    place: host.place,
     path: host.path,
     run: runHere,
     asAccount: (file, args, options) => {
@@ -139,6 +143,27 @@ async function twoHosts({ disk, atEnd = onTestFinished }: PairOptions = {}): Pro
   const [kt01, kt02] = bare.hosts.map(dress) as [Host, Host];
   atEnd(bare.end);
   return { kt01, kt02, cutLink: bare.cutLink, healLink: bare.healLink, end: bare.end };
+}
+
+/** Both hosts' servers, as they were first started. */
+export interface ServingPair extends Pair {
+  servers: { kt01: Serving; kt02: Serving };
+}
+
+/**
+ * The same, set up by the documented procedure: kt01 is the active, kt02 follows in synchrony, and both serve.
+ * @public
+ */
+export function sharedPairOfHosts(options: PairOptions = {}): ServingPair {
+  const pair = sharedHosts(options) as ServingPair;
+  beforeAll(async () => {
+    const { kt01, kt02 } = pair;
+    const servers = new Map<Host, Serving>();
+    const serve = async (host: Host) => void servers.set(host, await host.serve());
+    await makeReady([kt01, kt02], { serve });
+    pair.servers = { kt01: servers.get(kt01) as Serving, kt02: servers.get(kt02) as Serving };
+  });
+  return pair;
 }
 
 /** One pair for all tests of a file, to be called at its top; it may be used once the tests run. */
