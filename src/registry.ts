@@ -73,6 +73,8 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['ha join', 'make this server the passive one of a pair', () => import('./commands/ha/join.ts')],
   ['ha sync', 'whether changes wait for the passive server', () => import('./commands/ha/sync.ts')],
   ['ha status', 'the pair from both sides, and what to do next', () => import('./commands/ha/status.ts')],
+  ['ha promote', 'make the passive server the active one', () => import('./commands/ha/promote.ts')],
+  ['ha rejoin', 'make the former active server the passive one', () => import('./commands/ha/rejoin.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['serve', 'serve clients over HTTPS, in the foreground', () => import('./commands/serve.ts')],
   ['client', 'the client: a machine that keeps keys on a server'],

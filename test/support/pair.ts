@@ -46,8 +46,9 @@ export async function testPair({
   stage = 'synchronous' as Stage,
   atEnd = onTestFinished as AtEnd,
 } = {}): Promise<TestPair> {
-  const active = await testServer({ atEnd });
-  await configure(active, { METRICS_PORT: 0 });
+  const active = await testServer({ start: false, atEnd });
+  await configure(active, { METRICS_PORT: 0, EXTERNAL_ADDRESS: 'localhost' });
+  await must(active.ktadmin(['db', 'start']));
   const passive = await copyOf(active, atEnd);
   if (stage !== 'copied') await must(passive.ktadmin(['ha', 'join', '--active', `localhost:${active.port}`]));
   if (stage === 'synchronous') await must(active.ktadmin(['ha', 'sync', 'on']));

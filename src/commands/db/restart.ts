@@ -2,6 +2,7 @@ import { refuseUnfinished } from '../../lib/core/unfinished.ts';
 import { restartCurrent } from '../../lib/database/start.ts';
 import { openCluster } from '../../lib/terminal/cluster.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
+import { surroundings, warnOfFence } from '../../lib/terminal/fence.ts';
 import { pgRootdir } from '../../lib/terminal/options.ts';
 
 /** `db restart`: stops the private cluster where it runs, and starts it. */
@@ -10,11 +11,19 @@ export default bareCommand({
   options: { pgRootdir },
   examples: ['ktadmin db restart'],
   async run(values, context) {
-    const { cluster, account, self } = await openCluster(values.pgRootdir, context, refuseUnfinished);
-    const restart = () => restartCurrent(cluster, account, self);
-    const { migrations } = await context.terminal.step('restarting PostgreSQL', restart);
+    const opened = await openCluster(values.pgRootdir, context, refuseUnfinished);
+    const { cluster, account } = opened;
+    const restart = () => restartCurrent(cluster, account, surroundings(opened, context));
+    const { migrations, fenced } = await context.terminal.step('restarting PostgreSQL', restart);
     for (const name of migrations) context.terminal.notice(`applied migration ${name}`);
     context.terminal.notice(`PostgreSQL runs on port ${cluster.port}`);
-    return { running: true, started: true, port: cluster.port, migrations };
+    warnOfFence(fenced, context);
+    return {
+      running: true,
+      started: true,
+      port: cluster.port,
+      migrations,
+      ...(fenced === undefined ? {} : { fenced: true }),
+    };
   },
 });

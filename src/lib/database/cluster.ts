@@ -48,6 +48,9 @@ export function checkSocketPath(cluster: Cluster): void {
   }
 }
 
+/** The data directory while it is rewound for `ktadmin ha rejoin`: under its own name half of it could be started. */
+export const rewindingData = ({ root }: Pick<Cluster, 'root'>) => join(root, '.rewinding');
+
 /** Whether the data directory of a cluster has been made. */
 export async function clusterExists(cluster: Cluster): Promise<boolean> {
   return exists(join(cluster.data, 'PG_VERSION'));
@@ -59,6 +62,8 @@ export async function clusterMajor(cluster: Cluster): Promise<number> {
     return Number.parseInt(await readFile(join(cluster.data, 'PG_VERSION'), 'utf8'), 10);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
+    if (await exists(rewindingData(cluster)))
+      throw failure('state', `${cluster.data} was being rewound when that was cut off`, 'ktadmin ha rejoin');
     throw failure('state', `${cluster.root} holds no PostgreSQL cluster`, NO_CLUSTER_HINT);
   }
 }

@@ -28,7 +28,8 @@ async function ensureDatabase(cluster: Cluster): Promise<boolean> {
     cluster,
     async (database) => {
       const { rows } = await database.query<{ standby: boolean; present: boolean }>(
-        'select pg_is_in_recovery() as standby, exists (select from pg_database where datname = $1) as present',
+        `select pg_is_in_recovery() or coalesce(current_setting('keytrustee.role', true) = 'fenced', false) as standby,
+           exists (select from pg_database where datname = $1) as present`,
         [DATABASE],
       );
       if (rows[0]?.standby === true) return false;
@@ -55,7 +56,7 @@ export async function createDatabase(database: Database, name: string, owner = R
 
 /**
  * Brings the database up to this version: creates it when it is missing and applies what is pending, under an advisory
- * lock and in one transaction. On a passive server, which is read-only, it does nothing. Returns the names of what ran.
+ * lock and in one transaction. On a passive server, which is read-only, and on a fenced one it does nothing. Returns the names of what ran.
  */
 export async function migrate(cluster: Cluster): Promise<string[]> {
   if (!(await ensureDatabase(cluster))) return [];

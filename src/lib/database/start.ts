@@ -2,6 +2,8 @@ import type { Account } from '../core/account.ts';
 import { interruption } from '../core/interrupt.ts';
 import type { Cluster } from './cluster.ts';
 import { migrate } from './migrations.ts';
+import { checkFence, type Fenced } from './replication/fence.ts';
+import { readNode } from './replication/node.ts';
 import { enrolSelf, type Self } from './replication/self.ts';
 import { type RunningServer, startServer, stopAtOnce, stopServer } from './server.ts';
 
@@ -10,19 +12,40 @@ export interface CurrentServer {
   server: RunningServer | undefined;
   /** Names of the migrations that were applied. */
   migrations: string[];
+  /** Whether its pair goes on with another server; undefined where it does not. */
+  fenced: Fenced | undefined;
 }
 
-async function bringUpToDate(cluster: Cluster, self: Self | undefined): Promise<string[]> {
+/** What is known of a server beside where it lies, and who is told before it is fenced. */
+export interface Surroundings {
+  self?: Self | undefined;
+  beforeFence?: Parameters<typeof checkFence>[1];
+}
+
+async function bringUpToDate(
+  cluster: Cluster,
+  before: Fenced | undefined,
+  { self, beforeFence }: Surroundings,
+): Promise<Omit<CurrentServer, 'server'>> {
+  // Where no other server is on record yet, only the database knows of one.
+  const isUnknown = before === undefined && (await readNode(cluster))?.peer === null;
+  const fenced = isUnknown ? await checkFence(cluster, beforeFence) : before;
+  if (fenced !== undefined) return { migrations: [], fenced };
   const migrations = await migrate(cluster);
   if (self !== undefined) await enrolSelf(cluster, self);
-  return migrations;
+  return { migrations, fenced };
 }
 
 /** Starts the server and brings its tables up to this version. Where that fails, a server that this started is stopped. */
-export async function startCurrent(cluster: Cluster, account: Account, self?: Self): Promise<CurrentServer> {
+export async function startCurrent(
+  cluster: Cluster,
+  account: Account,
+  around: Surroundings = {},
+): Promise<CurrentServer> {
+  const fenced = await checkFence(cluster, around.beforeFence);
   const server = await startServer(cluster, account);
   try {
-    return { server, migrations: await bringUpToDate(cluster, self) };
+    return { server, ...(await bringUpToDate(cluster, fenced, around)) };
   } catch (error) {
     if (server !== undefined) await stopAtOnce(server);
     throw error;
@@ -33,12 +56,13 @@ export async function startCurrent(cluster: Cluster, account: Account, self?: Se
 export async function restartCurrent(
   cluster: Cluster,
   account: Account,
-  self?: Self,
+  around: Surroundings = {},
 ): Promise<CurrentServer> {
   await stopServer(cluster, account);
+  const fenced = await checkFence(cluster, around.beforeFence);
   const server = await startServer(cluster, account);
   try {
-    return { server, migrations: await bringUpToDate(cluster, self) };
+    return { server, ...(await bringUpToDate(cluster, fenced, around)) };
   } catch (error) {
     if (interruption.aborted && server !== undefined) await stopAtOnce(server);
     throw error;

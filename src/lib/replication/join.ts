@@ -90,7 +90,7 @@ async function resumes(site: PairSite, node: Node, peer: Peer, facts: PeerFacts)
 }
 
 /** Tells the active server of this one, and has it keep from now on what this one needs. */
-async function announce(site: PairSite, node: Node, peer: Peer): Promise<void> {
+export async function announce(site: PairSite, node: Node, peer: Peer): Promise<void> {
   await withPeer(site.cluster, peer, async (database) => {
     await enrol(database, { id: node.id, ...site.self });
     await ensureSlot(database, node.id);
@@ -98,7 +98,7 @@ async function announce(site: PairSite, node: Node, peer: Peer): Promise<void> {
 }
 
 /** Makes a server that has a copy of the active one's data follow it, and waits until it does. */
-async function follow(cluster: Cluster, account: Account): Promise<void> {
+export async function follow(cluster: Cluster, account: Account): Promise<void> {
   await startServer(cluster, account);
   await waitUntilFollowing(cluster, FOLLOW_LIMIT);
 }

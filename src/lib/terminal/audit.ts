@@ -41,7 +41,7 @@ function endedAs(failed: unknown): Pick<AuditEvent, 'outcome' | 'reason'> {
 /** Records what is done to a server as a whole, before it is done. */
 export async function recordServer(
   { confdir, account }: ConcernedServer,
-  event: 'server.init' | 'server.restore',
+  event: 'server.init' | 'server.restore' | 'ha.fenced',
   what: AuditEvent['what'],
   failed?: unknown,
 ): Promise<void> {
@@ -65,7 +65,7 @@ export async function recordedRestore<T>(
 }
 
 /** What commands do to a pair of servers, by its name in the trail. */
-export type PairEvent = 'ha.join' | 'ha.sync';
+export type PairEvent = 'ha.join' | 'ha.sync' | 'ha.promote' | 'ha.rejoin';
 
 /** Records what is done to the pair that a server belongs to, before it is done; with `failed`, that it was not, and why. */
 export async function recordPair(

@@ -12,6 +12,8 @@ export interface ControlData {
   timeline: number;
   /** PostgreSQL's own words: `shut down`, `in production`, `in archive recovery` and others. */
   state: string;
+  /** Where the last checkpoint lies in the log; of a server that was shut down, where that ends. */
+  checkpoint: string;
 }
 
 /** Reads the control file of a cluster. */
@@ -22,7 +24,13 @@ export async function readControlData(cluster: Cluster): Promise<ControlData> {
   const systemIdentifier = value('Database system identifier');
   const timeline = value("Latest checkpoint's TimeLineID");
   const state = value('Database cluster state');
-  if (systemIdentifier === undefined || timeline === undefined || state === undefined)
+  const checkpoint = value('Latest checkpoint location');
+  if (
+    systemIdentifier === undefined ||
+    timeline === undefined ||
+    state === undefined ||
+    checkpoint === undefined
+  )
     throw failure('failed', `the control file of ${cluster.data} cannot be read`);
-  return { systemIdentifier, timeline: Number(timeline), state };
+  return { systemIdentifier, timeline: Number(timeline), state, checkpoint };
 }

@@ -17,7 +17,7 @@ export async function ensureSlot(database: Database, slot: string): Promise<void
 }
 
 /** Whether this server receives the log of another one and has applied all that it has received. */
-async function isFollowing(cluster: Cluster): Promise<boolean> {
+export async function isFollowing(cluster: Cluster): Promise<boolean> {
   try {
     return await withDatabase(
       cluster,

@@ -1,0 +1,52 @@
+import { failure } from '../core/errors.ts';
+import { clusterExists } from '../database/cluster.ts';
+import { readControlData } from '../database/replication/control-data.ts';
+import type { Node, Peer } from '../database/replication/node.ts';
+import { activeNode, type PeerFacts, refuseStranger } from './peer-facts.ts';
+import type { PairSite } from './site.ts';
+
+/** The server that the pair went on with: the one that is named, or the one on record. */
+export function peerOf({ peer }: Node, wished: Peer | undefined): Peer {
+  const found = wished ?? peer;
+  if (found !== null) return found;
+  throw failure('usage', 'this server knows no other one', 'name the active server by --active HOST');
+}
+
+/** Refuses where the other server is not the active one of this server's pair, or has not gone on without this one. */
+export async function refuseRejoin(
+  { cluster, self }: PairSite,
+  node: Node,
+  peer: Peer,
+  facts: PeerFacts,
+): Promise<void> {
+  const { host } = peer;
+  if (facts.isPassive)
+    throw failure(
+      'state',
+      `${host} is a passive server itself`,
+      `on ${host}: ktadmin ha promote, where it is to go on`,
+    );
+  const active = activeNode(facts, peer);
+  if (active.id === node.id)
+    throw failure(
+      'state',
+      `${host} does not know itself as the active server: its promotion was cut off, or it is this server`,
+      `on ${host}: ktadmin ha promote finishes it`,
+    );
+  refuseStranger(active, self, peer);
+  if (await clusterExists(cluster)) {
+    if ((await readControlData(cluster)).systemIdentifier !== facts.systemIdentifier)
+      throw failure(
+        'conflict',
+        `the database of ${host} is another one than this server's`,
+        `ktadmin ha join --active ${host} makes this server its passive one`,
+      );
+  }
+  const epoch = facts.pair?.epoch ?? 0;
+  if (node.role === 'passive' || node.role === 'fenced' || epoch > node.epoch) return;
+  throw failure(
+    'state',
+    `the pair has not gone on without this server: ${host} is at epoch ${epoch}, this server at ${node.epoch}`,
+    'ktadmin ha status',
+  );
+}
