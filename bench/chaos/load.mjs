@@ -45,6 +45,7 @@ function judge(client, before, { error }, total, what) {
       total.broken.push(`${what}: client ${client.fingerprint} was served although it was stopped`);
     return;
   }
+  if (error.code === 'state' && what === 'put' && error.outcome === 'nothing-written') return;
   if (error.code === 'unreachable' && !(what.startsWith('get') && total.mustRead)) return;
   const mayBeStopped = before.isStopped || client.stop !== before || before.isStopping;
   if (error.code === 'permission' && mayBeStopped) return;

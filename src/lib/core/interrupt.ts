@@ -1,6 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 
 const controller = new AbortController();
+// Everything that is under way listens, and the client's library may do many things at once: that is no leak.
+setMaxListeners(0, controller.signal);
 
 /** Aborted when SIGINT, SIGTERM or SIGHUP arrives: every wait and every child listens to it, and unwinds through its own clean-up. */
 export const interruption: AbortSignal = controller.signal;

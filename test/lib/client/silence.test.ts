@@ -75,3 +75,15 @@ test('a certificate that is not trusted at one server is no reason to stop at th
   ]);
   expect(pair.active.seen.at(-1)).toBe('POST /v1/deposits');
 });
+
+test('defect: many calls at once are no leak, and Node warns of none', async () => {
+  const pair = await newPair(homeFor);
+  const client = await pair.open();
+  const { id } = await client.put(secret);
+  const warnings: string[] = [];
+  const hear = ({ name }: Error) => void warnings.push(name);
+  process.on('warning', hear);
+  onTestFinished(() => void process.off('warning', hear));
+  await Promise.all(Array.from({ length: 20 }, () => client.get(id)));
+  expect(warnings).toEqual([]);
+});
