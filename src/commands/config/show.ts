@@ -1,4 +1,5 @@
 import { configurationOrigins } from '../../lib/core/configuration.ts';
+import { withoutPassword } from '../../lib/core/database-url.ts';
 import { command, flag } from '../../lib/terminal/command.ts';
 import { table } from '../../lib/terminal/table.ts';
 
@@ -8,7 +9,9 @@ export default command({
   examples: ['ktadmin config show', 'ktadmin config show --origin'],
   async run({ origin }, { settings }): Promise<Record<string, unknown>> {
     const { confdir, configuration } = settings;
-    return origin ? configurationOrigins(confdir, configuration) : configuration;
+    const urls = configuration.DATABASE_URLS?.map(withoutPassword);
+    const shown = urls === undefined ? configuration : { ...configuration, DATABASE_URLS: urls };
+    return origin ? configurationOrigins(confdir, shown) : shown;
   },
   async print(shown, terminal) {
     const rows = Object.entries(shown).map(([key, value]) => [key, ...cells(value)]);

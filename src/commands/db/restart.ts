@@ -11,9 +11,11 @@ export default bareCommand({
   options: { pgRootdir },
   examples: ['ktadmin db restart'],
   async run(values, context) {
-    const opened = await openCluster(values.pgRootdir, context, refuseUnfinished);
+    const what = 'nothing was started anew';
+    const opened = await openCluster(values.pgRootdir, context, what, refuseUnfinished);
     const { cluster, account } = opened;
-    const restart = () => restartCurrent(cluster, account, surroundings(opened, context));
+    const restart = () =>
+      restartCurrent(cluster, account, surroundings({ ...opened, source: cluster }, context));
     const { migrations, fenced } = await context.terminal.step('restarting PostgreSQL', restart);
     for (const name of migrations) context.terminal.notice(`applied migration ${name}`);
     context.terminal.notice(`PostgreSQL runs on port ${cluster.port}`);

@@ -9,7 +9,7 @@ export default bareCommand({
   options: { pgRootdir },
   examples: ['ktadmin db stop', 'ktadmin db --stop --pg-rootdir /var/lib/keytrustee/db'],
   async run(values, context) {
-    const { cluster, account } = await openCluster(values.pgRootdir, context);
+    const { cluster, account } = await openCluster(values.pgRootdir, context, 'nothing was stopped');
     const stopped = await context.terminal.step('stopping PostgreSQL', () => stopServer(cluster, account));
     context.terminal.notice(stopped ? 'PostgreSQL has stopped' : 'PostgreSQL was not running');
     return { running: false, stopped };

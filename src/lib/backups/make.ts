@@ -1,6 +1,6 @@
 import type { Settings } from '../core/configuration.ts';
 import type { Reporter } from '../core/reporter.ts';
-import { clusterAt } from '../database/cluster.ts';
+import { privateCluster } from '../database/source.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
 import { afterwards } from './afterwards.ts';
@@ -14,6 +14,9 @@ import { sweepUnfinished } from './sweep.ts';
 import { writeSet } from './write-set.ts';
 
 const MONTH = 30 * 86_400_000;
+
+/** What is done instead for a server whose database others run. */
+const ELSEWHERE = 'copy the configuration directory, too: see BACKUP in docs/external-database.md';
 
 /** What kind of set is wanted. No recipient means clear text: the caller has asked for that in so many words. */
 export interface BackupRequest {
@@ -93,11 +96,12 @@ export async function makeBackup(
   reporter: Reporter,
 ): Promise<BackupResult> {
   const { configuration, confdir, account } = settings;
+  const DB_PORT = request.databasePort ?? configuration.DB_PORT;
+  const cluster = privateCluster({ ...configuration, DB_PORT }, 'it is backed up where it is', ELSEWHERE);
   await checkApart(request.output, configuration.PG_ROOTDIR);
   await checkOutputDirectory(request.output, confdir);
   await gpgVersion();
   const recipients = await resolveAll(request, reporter);
-  const cluster = clusterAt(configuration.PG_ROOTDIR, request.databasePort ?? configuration.DB_PORT);
   reporter.log(LOGGER, 'INFO', `Dumping the database on port ${cluster.port}`);
   const made = await reporter.step('backing up', () =>
     withSnapshot(cluster, account, request.output, async (snapshot) => {

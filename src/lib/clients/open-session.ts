@@ -1,13 +1,12 @@
 import { Refusal } from '../core/refusal.ts';
 import type { Trail } from '../core/trail.ts';
-import type { DatabasePool } from '../database/pool.ts';
+import { type Databases, queryAnywhere, refuseMakeshift } from '../database/anywhere.ts';
 import { checkStanding, STANDING, type Standing } from '../database/standing.ts';
 import { checkProof, type Prover, type SignedChallenge } from './proof.ts';
 import type { Sessions } from './session.ts';
 
 /** What opens sessions. */
-export interface Doorkeeper extends Prover {
-  pool: DatabasePool;
+export interface Doorkeeper extends Prover, Databases {
   trail: Trail;
   sessions: Sessions;
   /** How long a session lasts; seconds. */
@@ -26,8 +25,13 @@ const QUERY = `
 
 /** Whose key signed the challenge. What was registered and has expired since is refused like a wrong signature. */
 async function recognize(door: Doorkeeper, fingerprint: string, signed: SignedChallenge): Promise<void> {
-  const { rows } = await door.pool.query<Row>(QUERY, [fingerprint]);
-  const [row] = rows;
+  const answer = await queryAnywhere<Row>(door, {
+    name: 'session-client',
+    text: QUERY,
+    values: [fingerprint],
+  });
+  const [row] = answer.rows;
+  if (row === undefined) refuseMakeshift(answer);
   try {
     await checkProof(door, row?.public_key ?? null, signed);
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { DatabasePool } from '../database/pool.ts';
+import { type Databases, queryAnywhere, refuseMakeshift } from '../database/anywhere.ts';
 import { checkStanding, STANDING, type Standing } from '../database/standing.ts';
 import type { ClientState } from './client.ts';
 
@@ -19,9 +19,11 @@ const QUERY = `
   where fingerprint = $1`;
 
 /** Fetches how a client is registered; one that may not be served is refused. */
-export async function clientStatus(pool: DatabasePool, fingerprint: string): Promise<ClientStatus> {
-  const { rows } = await pool.query<ClientStatus & { standing: Standing }>(QUERY, [fingerprint]);
-  const [row] = rows;
+export async function clientStatus(databases: Databases, fingerprint: string): Promise<ClientStatus> {
+  const statement = { name: 'client-status', text: QUERY, values: [fingerprint] };
+  const answer = await queryAnywhere<ClientStatus & { standing: Standing }>(databases, statement);
+  const [row] = answer.rows;
+  if (row === undefined) refuseMakeshift(answer);
   checkStanding(row);
   const { standing: _, ...status } = row;
   return status;

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { DEFAULT_DATABASE_PORT, DEFAULT_PORT } from './config.ts';
+import { databaseUrlsFault } from './database-url.ts';
 
 function text(pattern: RegExp, rule: string) {
   return z.string(rule).check(z.regex(pattern, rule));
@@ -13,6 +14,15 @@ function whole(minimum: number, maximum: number, fallback: number) {
 
 function oneOf<const Words extends string[]>(words: Words, fallback: Words[number]) {
   return z._default(z.enum(words, `must be one of ${words.join(', ')}`), fallback);
+}
+
+/** The URLs of a database cluster that others run; what is wrong is said of the list, and never in the URL's own words. */
+function databaseUrls() {
+  const rule = 'must be a list of postgresql:// URLs';
+  return z.array(z.string(rule), rule).check((found) => {
+    const message = databaseUrlsFault(found.value);
+    if (message !== undefined) found.issues.push({ code: 'custom', input: undefined, message });
+  });
 }
 
 const absolutePath = text(/^\//, 'must be an absolute path');
@@ -34,6 +44,8 @@ export const configurationFields = {
   PORT: whole(1, 65_535, DEFAULT_PORT),
   DB_PORT: whole(1, 65_535, DEFAULT_DATABASE_PORT),
   PG_ROOTDIR: absolutePath,
+  DATABASE_URLS: z.optional(databaseUrls()),
+  DATABASE_PASSWORD_FILE: z.optional(absolutePath),
   SSL_CERTIFICATE: absolutePath,
   SSL_PRIVATE_KEY: absolutePath,
   SSL_PRIVATE_KEY_PASSWORD_SCRIPT: z.optional(

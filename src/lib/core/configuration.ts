@@ -36,7 +36,8 @@ interface Issue {
 
 /** One line on a wrong value. The value itself is left out: it may be a secret. */
 function describeIssue({ path, message }: Issue, raw: Record<string, unknown>): string {
-  const key = path.join('.');
+  // A fault of one value of a list is told of the list.
+  const key = String(path[0]);
   return key in raw ? `${key} ${message}` : `${key} is missing: it ${message}`;
 }
 

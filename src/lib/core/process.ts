@@ -184,12 +184,17 @@ export async function startFed(
 }
 
 /** Runs a program on this process's own terminal and returns its exit status. Ctrl-C is the program's own affair. */
-export async function runInteractively(file: string, args: string[], home: string): Promise<number> {
+export async function runInteractively(
+  file: string,
+  args: string[],
+  home: string,
+  variables: Record<string, string> = {},
+): Promise<number> {
   const { execa } = await load('execa');
   const options: Options = {
     reject: false,
     extendEnv: false,
-    env: childEnvironment(home),
+    env: { ...childEnvironment(home), ...variables },
     cwd: process.cwd(),
     stdio: 'inherit',
     cancelSignal: interruption,

@@ -16,7 +16,8 @@ export const MEBIBYTE = 1024 * 1024;
 
 /** Where the server writes; each may be a file system of its own. */
 export interface RoomPlaces {
-  database: string;
+  /** Undefined where others run the database. */
+  database: string | undefined;
   audit: string;
 }
 
@@ -40,12 +41,13 @@ export function openRoom(places: RoomPlaces, floor: () => number, changed: (has:
   let seen = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
   let had = true;
+  const own = [places.database, places.audit].filter((place) => place !== undefined);
   const tell = (has: boolean) => {
     if (has !== had) changed(has);
     had = has;
   };
   const look = async () => {
-    free = Math.min(...(await Promise.all([places.database, places.audit].map(freeOrEnough))));
+    free = Math.min(...(await Promise.all(own.map(freeOrEnough))));
     seen = performance.now();
     looking = undefined;
     if (free >= floor() * MEBIBYTE + MARGIN) tell(true);

@@ -2,7 +2,8 @@ import type { Client, ClientBase } from 'pg';
 import { errorCode, failure } from '../core/errors.ts';
 import { interruption } from '../core/interrupt.ts';
 import { load } from '../core/lazy.ts';
-import { type Cluster, DATABASE, ROLE } from './cluster.ts';
+import { DATABASE, ROLE } from './cluster.ts';
+import { isExternal, type Source } from './source.ts';
 
 /** A connection to the server's database. */
 export type Database = ClientBase;
@@ -12,7 +13,9 @@ const CONNECT_TIMEOUT = 4000;
 
 const NOT_RUNNING = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03']);
 
-function explainConnection(error: unknown, cluster: Cluster): unknown {
+function explainConnection(error: unknown, cluster: Source): unknown {
+  if (isExternal(cluster))
+    return failure('unreachable', 'the connection to the database was lost', 'ktadmin doctor', error);
   const code = errorCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const start = `ktadmin db start --pg-rootdir ${cluster.root}`;
@@ -46,13 +49,13 @@ function explainConnection(error: unknown, cluster: Cluster): unknown {
 }
 
 /** Connects, or fails with status 7 and the command that starts the database. */
-async function connect(cluster: Cluster, database = DATABASE): Promise<Client> {
+async function connect(source: Source, database: string): Promise<Client> {
   const { default: pg } = await load('pg');
+  const place = isExternal(source)
+    ? (await source.route.primary()).config
+    : { host: source.socketDirectory, port: source.port, user: ROLE, database };
   const client = new pg.Client({
-    host: cluster.socketDirectory,
-    port: cluster.port,
-    user: ROLE,
-    database,
+    ...place,
     application_name: 'ktadmin',
     connectionTimeoutMillis: CONNECT_TIMEOUT,
   });
@@ -62,7 +65,7 @@ async function connect(cluster: Cluster, database = DATABASE): Promise<Client> {
     await client.connect();
   } catch (error) {
     await client.end().catch(() => undefined);
-    throw explainConnection(error, cluster);
+    throw explainConnection(error, source);
   }
   return client;
 }
@@ -72,12 +75,12 @@ async function connect(cluster: Cluster, database = DATABASE): Promise<Client> {
  * clean-up, which goes on although the program was interrupted.
  */
 export async function withDatabase<T>(
-  cluster: Cluster,
+  source: Source,
   work: (database: Database) => Promise<T>,
   database = DATABASE,
   { cleanUp = false } = {},
 ): Promise<T> {
-  const client = await connect(cluster, database);
+  const client = await connect(source, database);
   // The goodbye is sent at once; that the server hangs up need not be waited for, which would take 4 ms.
   const abandon = () => {
     void client.end();
@@ -91,14 +94,14 @@ export async function withDatabase<T>(
     return await work(client);
   } catch (error) {
     if (interruption.aborted && !cleanUp) throw interruption.reason;
-    throw explainQuery(error, cluster);
+    throw explainQuery(error, source);
   } finally {
     interruption.removeEventListener('abort', cut);
     abandon();
   }
 }
 
-function explainQuery(error: unknown, cluster: Cluster): unknown {
+function explainQuery(error: unknown, source: Source): unknown {
   const code = errorCode(error);
   // An error of the work itself that has nothing to do with the database: a file that is not there, a broken pipe.
   if ((error as { path?: unknown } | undefined)?.path !== undefined) return error;
@@ -106,7 +109,7 @@ function explainQuery(error: unknown, cluster: Cluster): unknown {
     return failure(
       'state',
       'the database has no tables yet',
-      `ktadmin db restart --pg-rootdir ${cluster.root}`,
+      isExternal(source) ? 'ktadmin db start' : `ktadmin db restart --pg-rootdir ${source.root}`,
       error,
     );
   }
@@ -117,6 +120,8 @@ function explainQuery(error: unknown, cluster: Cluster): unknown {
       'free some space and run the command again',
       error,
     );
+  if (code === '25006' && isExternal(source))
+    return failure('unreachable', 'the database takes no writes any more', 'ktadmin doctor', error);
   if (code === '25006')
     return failure('state', 'this is a passive server: its database is read-only', undefined, error);
   const lost = error instanceof Error && /Connection terminated|not queryable/.test(error.message);
@@ -124,11 +129,11 @@ function explainQuery(error: unknown, cluster: Cluster): unknown {
     return failure(
       'unreachable',
       'the connection to the database was lost',
-      `ktadmin db status --pg-rootdir ${cluster.root}`,
+      isExternal(source) ? 'ktadmin doctor' : `ktadmin db status --pg-rootdir ${source.root}`,
       error,
     );
   }
-  return lost || (code !== undefined && NOT_RUNNING.has(code)) ? explainConnection(error, cluster) : error;
+  return lost || (code !== undefined && NOT_RUNNING.has(code)) ? explainConnection(error, source) : error;
 }
 
 /** Runs `work` in one transaction that only reads, or makes tables; what changes what is kept goes through `withWriting`. */

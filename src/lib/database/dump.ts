@@ -4,7 +4,9 @@ import { type FedChild, type StreamingChild, startFed, stream } from '../core/pr
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
+import { libpqVariables } from './host.ts';
 import { JOB_SCHEMA } from './jobs.ts';
+import { isExternal, type Source } from './source.ts';
 
 /** What begins and ends every complete plain dump, within its first and last lines. */
 const HEADER = '-- PostgreSQL database dump\n';
@@ -94,9 +96,25 @@ export async function runScript(
   return child;
 }
 
+/** How an interactive psql is started. */
+export interface InteractivePsql {
+  program: string;
+  args: string[];
+  /** With the password for a database elsewhere, which must not be an argument. */
+  variables: Record<string, string>;
+}
+
 /** The arguments and program of an interactive psql. */
-export async function interactivePsql(cluster: Cluster, args: string[]): Promise<[string, string[]]> {
-  return [await postgresProgram(cluster, 'psql'), [...connectionArguments(cluster), '-d', DATABASE, ...args]];
+export async function interactivePsql(source: Source, args: string[]): Promise<InteractivePsql> {
+  if (!isExternal(source)) {
+    const words = [...connectionArguments(source), '-d', DATABASE, ...args];
+    return { program: await postgresProgram(source, 'psql'), args: words, variables: {} };
+  }
+  const found = await source.route.primary();
+  const { host, port, user, database } = found.host;
+  const words = ['-h', host, '-p', String(port), '-U', user, '-w', '-d', database, ...args];
+  const program = join((await findPostgres()).directory, 'psql');
+  return { program, args: words, variables: libpqVariables(found) };
 }
 
 /** Counts the rows of every table of the server, by its name. */

@@ -9,6 +9,7 @@ import { ensureJobs, hasJobs } from './jobs.ts';
 import initial from './migrations/0001-initial.sql';
 import server from './migrations/0002-server.sql';
 import { ensureCatalogue } from './replication/catalogue.ts';
+import { isExternal, type Source } from './source.ts';
 
 /** Ordered, and never edited after they have landed. */
 const MIGRATIONS: [string, string][] = [
@@ -58,10 +59,11 @@ export async function createDatabase(database: Database, name: string, owner = R
  * Brings the database up to this version: creates it when it is missing and applies what is pending, under an advisory
  * lock and in one transaction. On a passive server, which is read-only, and on a fenced one it does nothing. Returns the names of what ran.
  */
-export async function migrate(cluster: Cluster): Promise<string[]> {
-  if (!(await ensureDatabase(cluster))) return [];
-  return withDatabase(cluster, async (database) => {
-    const ran = await applyMigrations(cluster, database);
+export async function migrate(source: Source): Promise<string[]> {
+  // A database elsewhere is made by those who run it.
+  if (!isExternal(source) && !(await ensureDatabase(source))) return [];
+  return withDatabase(source, async (database) => {
+    const ran = await applyMigrations(source, database);
     await ensureJobs(database);
     return ran;
   });
@@ -90,14 +92,14 @@ export async function requireCurrent(database: Database): Promise<void> {
 }
 
 async function applyMigrations(
-  cluster: Cluster,
+  { root }: Source,
   database: Database,
   count = Number.POSITIVE_INFINITY,
 ): Promise<string[]> {
   if (await isCurrent(database)) return [];
   const { runner } = await load('migrate');
-  await sweep(cluster.root, STAGING, STALE);
-  return withStagingDirectory(cluster.root, STAGING, async (directory) => {
+  await sweep(root, STAGING, STALE);
+  return withStagingDirectory(root, STAGING, async (directory) => {
     for (const [name, sql] of MIGRATIONS) await writeFile(join(directory, name), sql, { mode: 0o600 });
     const silent = () => undefined;
     const ran = await runner({

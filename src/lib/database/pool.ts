@@ -1,12 +1,14 @@
-import type { ClientConfig, Pool } from 'pg';
+import type { ClientConfig } from 'pg';
 import { load } from '../core/lazy.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
 import { type Writing, withWriting } from './gate.ts';
+import { openRoutedPool, type RoutedPool } from './routed-pool.ts';
+import { isExternal, type Source } from './source.ts';
 import { createTurns, type Turns } from './turns.ts';
 
 /** Connections that the server keeps open and lends. */
-export type DatabasePool = Pool;
+export type DatabasePool = RoutedPool;
 
 /** No request waits longer than this for a connection, and no query runs longer; milliseconds. */
 const CONNECT_TIMEOUT = 4000;
@@ -15,38 +17,48 @@ const QUERY_TIMEOUT = 10_000;
 /** Connections of a pool that transactions which write leave to others. */
 const KEPT = 2;
 
-/** How the server connects. */
+/** A host elsewhere can be gone without a word: then a query is given up here; milliseconds. What became of it is not known. */
+const ANSWER_TIMEOUT = 18_000;
+
+const LIMITS = {
+  application_name: 'keytrusteed',
+  connectionTimeoutMillis: CONNECT_TIMEOUT,
+  statement_timeout: QUERY_TIMEOUT,
+  idle_in_transaction_session_timeout: QUERY_TIMEOUT,
+};
+
+/** How the server connects to a database elsewhere; to which host is another question. */
+export const REMOTE: ClientConfig = { ...LIMITS, query_timeout: ANSWER_TIMEOUT };
+
+/** How the server connects to its private cluster. */
 export function serverConnection(cluster: Cluster): ClientConfig {
-  return {
-    host: cluster.socketDirectory,
-    port: cluster.port,
-    user: ROLE,
-    database: DATABASE,
-    application_name: 'keytrusteed',
-    connectionTimeoutMillis: CONNECT_TIMEOUT,
-    statement_timeout: QUERY_TIMEOUT,
-    idle_in_transaction_session_timeout: QUERY_TIMEOUT,
-  };
+  return { host: cluster.socketDirectory, port: cluster.port, user: ROLE, database: DATABASE, ...LIMITS };
 }
 
 /** Makes every commit of a connection count as soon as it is on this server: for work that nobody waits for. */
 const BACKGROUND = { options: '-c synchronous_commit=local' };
 
-/**
- * Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. One for work in
- * the background does not wait for the passive server.
- */
-export async function openPool(
-  cluster: Cluster,
-  size: number,
-  { isBackground = false } = {},
-): Promise<DatabasePool> {
+async function openPrivatePool(cluster: Cluster, size: number, isBackground: boolean): Promise<DatabasePool> {
   const { default: pg } = await load('pg');
-  const pool = new pg.Pool({
+  return new pg.Pool({
     ...serverConnection(cluster),
     ...(isBackground ? BACKGROUND : {}),
     max: size,
   });
+}
+
+/**
+ * Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. One for work in
+ * the background does not wait for the passive server; what others run waits as they have set it.
+ */
+export async function openPool(
+  source: Source,
+  size: number,
+  { isBackground = false } = {},
+): Promise<DatabasePool> {
+  const pool = await (isExternal(source)
+    ? openRoutedPool(source.route, REMOTE, size)
+    : openPrivatePool(source, size, isBackground));
   // Without a listener a restart of PostgreSQL would end this process; the query that runs reports the loss.
   pool.on('error', () => undefined);
   // The same for a connection that is lent; the queue of mails warns on stderr where a pool has no such listener.
@@ -67,6 +79,9 @@ export async function withPooled<T>(
   client.on('error', note);
   try {
     return await work(client);
+  } catch (error) {
+    if (error instanceof Error && pool.isLost?.(error) === true) broken ??= error;
+    throw error;
   } finally {
     client.off('error', note);
     client.release(broken);

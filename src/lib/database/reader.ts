@@ -1,8 +1,10 @@
 import type { Client, QueryResult, QueryResultRow } from 'pg';
 import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
-import type { Cluster } from './cluster.ts';
-import { serverConnection } from './pool.ts';
+import { isUnavailable } from './availability.ts';
+import type { Found } from './host.ts';
+import { REMOTE, serverConnection } from './pool.ts';
+import { type ExternalCluster, isExternal, type Source } from './source.ts';
 
 /** A statement that is prepared once on each connection, under its name. */
 export interface Statement {
@@ -11,13 +13,16 @@ export interface Statement {
   values: unknown[];
 }
 
+/** An answer. One of a host elsewhere that takes no writes may lack the newest: what it does not have may be there. */
+export type Answer<Row extends QueryResultRow> = QueryResult<Row> & { isMakeshift?: boolean };
+
 /**
  * Connections for short questions that change nothing. Each carries many at once: they are sent without waiting for the
  * answers to those before, and all that come up in one turn of the event loop are sent together. That halves what a
  * look-up costs this process. A question that takes long delays those behind it, so what may take long goes to the pool.
  */
 export interface Reader {
-  query<Row extends QueryResultRow>(statement: Statement): Promise<QueryResult<Row>>;
+  query<Row extends QueryResultRow>(statement: Statement): Promise<Answer<Row>>;
   /** Questions without an answer. */
   waiting(): number;
   end(): Promise<void>;
@@ -26,17 +31,30 @@ export interface Reader {
 interface Line {
   client: Client;
   isOpen: boolean;
+  /** The host elsewhere to which it leads. */
+  found: Found | undefined;
+  /** When one that leads to a host without the newest must be opened anew; milliseconds. */
+  until: number;
 }
+
+/** How long a host that takes no writes is asked before it is looked again for one that does; milliseconds. */
+const MAKESHIFT = 1000;
+
+/** How often a question to a database elsewhere is asked. */
+const TRIES = 3;
 
 /** The part of pg's client that its types do not have. */
 interface Inside {
   connection: { stream: { cork(): void; uncork(): void } };
 }
 
-async function openLine(cluster: Cluster): Promise<Line> {
+async function openLine(source: Source): Promise<Line> {
   const { default: pg } = await load('pg');
-  const client = new pg.Client({ ...serverConnection(cluster), pipeline: true });
-  const line: Line = { client, isOpen: true };
+  const found = isExternal(source) ? await source.route.anywhere() : undefined;
+  const config = isExternal(source) ? { ...REMOTE, ...found?.config } : serverConnection(source);
+  const client = new pg.Client({ ...config, pipeline: true });
+  const until = found?.isPassive === true ? performance.now() + MAKESHIFT : Number.POSITIVE_INFINITY;
+  const line: Line = { client, isOpen: true, found, until };
   const close = () => {
     line.isOpen = false;
   };
@@ -48,9 +66,16 @@ async function openLine(cluster: Cluster): Promise<Line> {
   } catch (error) {
     close();
     await client.end().catch(() => undefined);
+    if (isExternal(source)) source.route.forget(found);
     throw error;
   }
   return line;
+}
+
+/** Whether a line leads where it should: a host that has failed, or that stands in for another, is left. */
+function isGood({ isOpen, found, until }: Line, source: Source): boolean {
+  if (!isOpen || !isExternal(source)) return isOpen;
+  return found?.isPassive === true ? performance.now() < until : found === source.route.known();
 }
 
 /** Sends what is asked in this turn of the event loop in one piece. */
@@ -65,8 +90,37 @@ function sendTogether(client: Client, corked: Set<Client>): void {
   });
 }
 
-/** Opens a reader of `size` connections; each is made when it is first needed, and again after it was lost. */
-export function openReader(cluster: Cluster, size: number): Reader {
+/** Says of an answer whose it is, and leaves a line that fails. */
+async function judged<Row extends QueryResultRow>(
+  asked: Promise<QueryResult<Row>>,
+  line: Line,
+  { route }: ExternalCluster,
+): Promise<Answer<Row>> {
+  try {
+    return Object.assign(await asked, { isMakeshift: line.found?.isPassive === true });
+  } catch (error) {
+    if (isUnavailable(error)) {
+      line.isOpen = false;
+      void line.client.end().catch(() => undefined);
+      route.forget(line.found);
+    }
+    throw error;
+  }
+}
+
+/** Asks again where a host is lost meanwhile: a question changes nothing. */
+async function persist<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries >= TRIES || !isUnavailable(error)) throw error;
+    }
+  }
+}
+
+/** Opens connections for questions. */
+function openLines(source: Source, size: number): Reader {
   const lines: (Promise<Line> | undefined)[] = Array.from({ length: size });
   const open: (Line | undefined)[] = Array.from({ length: size });
   const corked = new Set<Client>();
@@ -75,7 +129,7 @@ export function openReader(cluster: Cluster, size: number): Reader {
   let ended = false;
   async function lineAt(index: number): Promise<Line> {
     if (ended) throw failure('unreachable', 'the server is stopping');
-    lines[index] ??= openLine(cluster);
+    lines[index] ??= openLine(source);
     try {
       const line = await lines[index];
       open[index] = line;
@@ -85,12 +139,15 @@ export function openReader(cluster: Cluster, size: number): Reader {
       throw error;
     }
   }
-  function ask<Row extends QueryResultRow>(
-    { client }: Line,
-    statement: Statement,
-  ): Promise<QueryResult<Row>> {
-    sendTogether(client, corked);
-    return client.query<Row>(statement);
+  function ask<Row extends QueryResultRow>(line: Line, statement: Statement): Promise<Answer<Row>> {
+    sendTogether(line.client, corked);
+    const asked = line.client.query<Row>(statement);
+    return isExternal(source) ? judged(asked, line, source) : asked;
+  }
+  /** What was asked on a line before is still answered there. */
+  function leave(index: number, line: Line): void {
+    lines[index] = open[index] = undefined;
+    if (line.isOpen) void line.client.end().catch(() => undefined);
   }
   return {
     waiting: () => waiting,
@@ -99,8 +156,8 @@ export function openReader(cluster: Cluster, size: number): Reader {
       waiting++;
       try {
         const known = open[index];
-        if (known?.isOpen === true) return await ask(known, statement);
-        if (known !== undefined) lines[index] = open[index] = undefined;
+        if (known !== undefined && isGood(known, source)) return await ask(known, statement);
+        if (known !== undefined) leave(index, known);
         return await ask(await lineAt(index), statement);
       } finally {
         waiting--;
@@ -111,4 +168,11 @@ export function openReader(cluster: Cluster, size: number): Reader {
       await Promise.all(lines.map(async (line) => (await line?.catch(() => undefined))?.client.end()));
     },
   };
+}
+
+/** Opens a reader of `size` connections; each is made when it is first needed, and again after it was lost. */
+export function openReader(source: Source, size: number): Reader {
+  const lines = openLines(source, size);
+  if (!isExternal(source)) return lines;
+  return { ...lines, query: (statement) => persist(() => lines.query(statement)) };
 }

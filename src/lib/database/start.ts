@@ -6,6 +6,7 @@ import { checkFence, type Fenced } from './replication/fence.ts';
 import { readNode } from './replication/node.ts';
 import { enrolSelf, type Self } from './replication/self.ts';
 import { type RunningServer, startServer, stopAtOnce, stopServer } from './server.ts';
+import { isExternal, type Source } from './source.ts';
 
 /** A server whose tables are this version's. `server` is undefined where it was running already. */
 export interface CurrentServer {
@@ -36,12 +37,17 @@ async function bringUpToDate(
   return { migrations, fenced };
 }
 
-/** Starts the server and brings its tables up to this version. Where that fails, a server that this started is stopped. */
+/**
+ * Starts the server, unless others run it, and brings its tables up to this version. Where that fails, a server that this
+ * started is stopped.
+ */
 export async function startCurrent(
-  cluster: Cluster,
+  cluster: Source,
   account: Account,
   around: Surroundings = {},
 ): Promise<CurrentServer> {
+  if (isExternal(cluster))
+    return { server: undefined, migrations: await migrate(cluster), fenced: undefined };
   const fenced = await checkFence(cluster, around.beforeFence);
   const server = await startServer(cluster, account);
   try {

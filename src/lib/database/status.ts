@@ -1,7 +1,10 @@
+import { hostName } from '../core/database-url.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor } from './cluster.ts';
 import { withDatabase } from './connection.ts';
 import { serverPid } from './lock-file.ts';
+import { whatItIs } from './no-host.ts';
+import type { ExternalCluster } from './source.ts';
 
 /** What there is to know of a cluster. `version` is the server's where it runs, else that of the programs that would run it. */
 export interface ClusterStatus {
@@ -26,6 +29,13 @@ export async function clusterStatus(cluster: Cluster): Promise<ClusterStatus> {
     dataDirectory: cluster.data,
     version: version ?? (await findPostgres(major)).version,
   };
+}
+
+/** What the hosts of a database elsewhere are. It runs where one of them takes writes. */
+export async function hostsStatus({ route }: ExternalCluster) {
+  const all = await route.survey({ patient: true });
+  const hosts = all.map((answer) => ({ name: hostName(answer.host), says: whatItIs(answer) }));
+  return { running: all.some((answer) => 'config' in answer && !answer.isPassive), hosts };
 }
 
 async function serverVersion(cluster: Cluster): Promise<string | undefined> {

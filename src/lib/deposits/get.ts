@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { failure } from '../core/errors.ts';
 import { Refusal } from '../core/refusal.ts';
+import { refuseMakeshift } from '../database/anywhere.ts';
 import { withPooledTransaction } from '../database/pool.ts';
 import { checkStanding, STANDING, type Standing } from '../database/standing.ts';
 import { CLIENT, eventOf, type Owner, PRESENT, type Selector, type Vault } from './deposit.ts';
@@ -82,12 +83,13 @@ function checkOwn({ uuid, handle, ...found }: Found, { fingerprint }: Owner, sel
 /** Gives one of a client's deposits. Those of others, and those that were deleted or have expired, are not there. */
 export async function getDeposit(vault: Vault, owner: Owner, selector: Selector): Promise<Content> {
   const column = 'id' in selector ? 'uuid' : 'handle';
-  const { rows } = await vault.reader.query<Found>({
+  const answer = await vault.reader.query<Found>({
     name: `deposit-get-${column}`,
     text: SELECT[column],
     values: [owner.fingerprint, 'id' in selector ? selector.id : selector.handle],
   });
-  const [found] = rows;
+  const [found] = answer.rows;
+  if (found === undefined || found.uuid === null) refuseMakeshift(answer);
   checkStanding(found);
   checkOwn(found, owner, selector);
   if (found.uuid === null) throw new Refusal('not_found');

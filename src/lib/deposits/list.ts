@@ -1,4 +1,5 @@
 import { Refusal } from '../core/refusal.ts';
+import { queryAnywhere } from '../database/anywhere.ts';
 import { checkStanding, STANDING, type Standing } from '../database/standing.ts';
 import {
   CLIENT,
@@ -46,7 +47,7 @@ const SELECT = { present: select(false), deleted: select(true) };
 /** Lists deposits of a client, without what they hold. */
 export async function listDeposits(vault: Vault, owner: Owner, part: Part): Promise<Listing> {
   const which = part.deleted ? 'deleted' : 'present';
-  const { rows } = await vault.pool.query<Found>({
+  const { rows } = await queryAnywhere<Found>(vault, {
     name: `deposit-list-${which}`,
     text: SELECT[which],
     // One more than is asked for, to know whether that was all.

@@ -1,5 +1,5 @@
 import { failure } from '../core/errors.ts';
-import type { DatabasePool } from '../database/pool.ts';
+import { type Databases, queryAnywhere } from '../database/anywhere.ts';
 import { POSITION, type Position } from '../database/position.ts';
 import type { KeyringFiles } from '../gpg/program.ts';
 import { clearSign } from '../gpg/signature.ts';
@@ -30,8 +30,8 @@ export interface Checks {
 }
 
 /** Whether the database answers a query, and what the server is in its pair. */
-export async function checkDatabase(pool: DatabasePool): Promise<Position> {
-  const { rows } = await pool.query<Position>(POSITION);
+export async function checkDatabase(databases: Databases): Promise<Position> {
+  const { rows } = await queryAnywhere<Position>(databases, POSITION);
   const [position] = rows;
   if (position === undefined) throw failure('bug', 'the database gave no row');
   return position;

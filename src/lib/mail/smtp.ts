@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Configuration } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
-import { lstatOrNothing } from '../core/files.ts';
 import { load } from '../core/lazy.ts';
+import { readSecretFile } from '../core/secret-file.ts';
 import { type Accepted, type Outgoing, saidLine } from './outgoing.ts';
 
 /** Milliseconds: for a connection, for each answer, and for all of it, however slowly the other side drips. */
@@ -12,18 +12,10 @@ const WHOLE_LIMIT = 120_000;
 
 const LOCAL = new Set(['localhost', '127.0.0.1', '::1']);
 
-/** The password for the mail server: the first line of a file that nobody else can read. */
-async function readPassword(path: string): Promise<string> {
-  const stats = await lstatOrNothing(path);
-  if (stats === undefined) throw failure('notFound', `SMTP_PASSWORD_FILE ${path} does not exist`);
-  if (!stats.isFile() || (stats.mode & 0o077) !== 0)
-    throw failure('permission', `SMTP_PASSWORD_FILE ${path} can be read by others`, `chmod 0600 ${path}`);
-  return (await readFile(path, 'utf8')).split(/\r?\n/)[0] ?? '';
-}
-
 async function authentication({ SMTP_USER, SMTP_PASSWORD_FILE }: Configuration) {
   if (SMTP_USER === undefined) return {};
-  const pass = SMTP_PASSWORD_FILE === undefined ? '' : await readPassword(SMTP_PASSWORD_FILE);
+  const pass =
+    SMTP_PASSWORD_FILE === undefined ? '' : await readSecretFile('SMTP_PASSWORD_FILE', SMTP_PASSWORD_FILE);
   // Without `forceAuth` a server that offers no authentication would get the mail all the same.
   return { auth: { user: SMTP_USER, pass }, forceAuth: true };
 }

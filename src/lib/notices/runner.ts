@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Runner, TaskList } from 'graphile-worker';
 import type { Settings } from '../core/configuration.ts';
 import type { Trail } from '../core/trail.ts';
-import { clusterAt } from '../database/cluster.ts';
 import type { Database } from '../database/connection.ts';
 import { type DatabasePool, openPool, withPooled } from '../database/pool.ts';
+import { sourceOf } from '../database/source.ts';
 import type { MailJob } from '../mail/queue.ts';
 import { deliver, withoutTokens } from './deliver.ts';
 import type { Office } from './office.ts';
@@ -99,8 +99,7 @@ async function session(services: MailServices, pool: DatabasePool, stop: AbortSi
 }
 
 async function work(services: MailServices, stop: AbortSignal): Promise<void> {
-  const { PG_ROOTDIR, DB_PORT } = services.settings.configuration;
-  const pool = await openPool(clusterAt(PG_ROOTDIR, DB_PORT), POOL_SIZE, { isBackground: true });
+  const pool = await openPool(sourceOf(services.settings), POOL_SIZE, { isBackground: true });
   let said = '';
   while (!stop.aborted) {
     try {

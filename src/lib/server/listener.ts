@@ -2,9 +2,9 @@ import { auditDirectory, type Configuration, type Settings } from '../core/confi
 import { errorCode, explain, failure } from '../core/errors.ts';
 import { openRoom } from '../core/room.ts';
 import type { AuditEvent, OpenTrail } from '../core/trail.ts';
-import { clusterAt } from '../database/cluster.ts';
 import { openPool } from '../database/pool.ts';
 import { openReader } from '../database/reader.ts';
+import { isExternal, sourceOf } from '../database/source.ts';
 import { keyThread } from '../gpg/key-thread.ts';
 import { createApp } from './app.ts';
 import { startBackground } from './background.ts';
@@ -136,12 +136,13 @@ const tellRoom = (log: Log) => (hasRoom: boolean) => {
 async function openServices(request: ListenRequest, chain: Services['chain']): Promise<Services> {
   const { settings, worker, log, secret, spend } = request;
   const { confdir, configuration } = settings;
-  const { PG_ROOTDIR, DB_PORT } = configuration;
   const trail = await request.openTrail(worker);
-  const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
-  const pool = await openPool(cluster, POOL_SIZE);
-  const reader = openReader(cluster, READERS);
-  const places = { database: PG_ROOTDIR, audit: auditDirectory(confdir, configuration) };
+  const source = sourceOf(settings);
+  const pool = await openPool(source, POOL_SIZE);
+  const reader = openReader(source, READERS);
+  const audit = auditDirectory(confdir, configuration);
+  // What is free where others run the database is their affair.
+  const places = { database: isExternal(source) ? undefined : configuration.PG_ROOTDIR, audit };
   const room = openRoom(places, () => services.settings.configuration.FREE_SPACE_MEGABYTES, tellRoom(log));
   const services: Services = {
     ...{ settings, chain, pool, reader, trail, room, log, worker, secret, spend },

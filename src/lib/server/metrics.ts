@@ -58,7 +58,8 @@ async function measurePool({ pool }: Services, registry: Registry): Promise<void
 export interface Gauged {
   name: string;
   help: string;
-  read(services: Services): Promise<number>;
+  /** Undefined where there is no such thing. */
+  read(services: Services): Promise<number> | undefined;
 }
 
 /** The numbers that the whole server has once. The first process reads them when Prometheus asks. */
@@ -76,7 +77,7 @@ const GAUGED: Gauged[] = [
   {
     name: 'keytrustee_database_free_bytes',
     help: 'Bytes that are free where the database lies; below FREE_SPACE_MEGABYTES clients add nothing.',
-    read: ({ room }) => freeSpace(room.places.database),
+    read: ({ room: { places } }) => (places.database === undefined ? undefined : freeSpace(places.database)),
   },
   {
     name: 'keytrustee_audit_free_bytes',

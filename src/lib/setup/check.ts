@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { confdirFiles } from '../core/config.ts';
 import {
   type Configuration,
@@ -7,6 +8,7 @@ import {
   unknownKeys,
 } from '../core/configuration.ts';
 import { configurationFields } from '../core/configuration-fields.ts';
+import { type DatabaseHost, databaseHosts, hostName } from '../core/database-url.ts';
 import { lstatOrNothing } from '../core/files.ts';
 import { clusterAt, clusterExists, clusterFromRoot } from '../database/cluster.ts';
 import { findServerKey } from '../gpg/server-key.ts';
@@ -30,8 +32,36 @@ async function checkModes(confdir: string, configuration: Configuration): Promis
   return faults;
 }
 
+/** What connections to a database elsewhere are made with: each file there, and what is secret closed to others. */
+async function checkHosts(
+  { DATABASE_PASSWORD_FILE: passwords }: Configuration,
+  hosts: DatabaseHost[],
+): Promise<string[]> {
+  const secret = new Set([passwords, ...hosts.map(({ sslkey }) => sslkey)]);
+  const open = hosts.flatMap(({ sslrootcert, sslcert }) => [sslrootcert, sslcert]);
+  const faults: string[] = [];
+  for (const path of new Set([...secret, ...open])) {
+    if (path === undefined) continue;
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.isFile() !== true) faults.push(`${path}, which the database is reached with, is not a file`);
+    else if (secret.has(path) && (stats.mode & 0o077) !== 0)
+      faults.push(`${path} is open to other accounts: chmod 600 ${path}`);
+  }
+  return faults;
+}
+
+/** What guards nobody who listens or answers in another's place. */
+function hostWarnings(urls: string[] = []): string[] {
+  return databaseHosts(urls).flatMap((host) => {
+    if (host.sslmode === 'verify-full') return [];
+    const what = host.sslmode === 'disable' ? 'is not encrypted' : 'is not checked for who answers';
+    return [`the connection to ${hostName(host)} ${what}: sslmode=verify-full does both`];
+  });
+}
+
 async function checkCluster(configuration: Configuration): Promise<string[]> {
-  const { PG_ROOTDIR, DB_PORT } = configuration;
+  const { PG_ROOTDIR, DB_PORT, DATABASE_URLS } = configuration;
+  if (DATABASE_URLS !== undefined) return checkHosts(configuration, databaseHosts(DATABASE_URLS));
   if (!(await clusterExists(clusterAt(PG_ROOTDIR, DB_PORT))))
     return [`PG_ROOTDIR ${PG_ROOTDIR} holds no PostgreSQL cluster: ktadmin init makes it`];
   const { port } = await clusterFromRoot(PG_ROOTDIR);
@@ -70,7 +100,8 @@ export async function checkSettings(
     ...(await checkCluster(configuration)),
     ...(await checkKey(confdir, configuration)),
   ];
-  return { faults: found, warnings: [...warnings, ...more.warnings] };
+  const { DATABASE_URLS } = configuration;
+  return { faults: found, warnings: [...warnings, ...more.warnings, ...hostWarnings(DATABASE_URLS)] };
 }
 
 /** Looks at a server's configuration and at everything it names, and returns all that is wrong. Changes nothing. */

@@ -4,6 +4,7 @@ import {
   type Configuration,
   parseConfiguration,
   readConfiguration,
+  type Settings,
   writeConfiguration,
 } from '../core/configuration.ts';
 import { failure } from '../core/errors.ts';
@@ -19,7 +20,7 @@ import { interruption } from '../core/interrupt.ts';
 import { withLock } from '../core/lock.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { findPostgres } from '../database/binaries.ts';
-import { clusterAt, clusterExists } from '../database/cluster.ts';
+import { type Cluster, clusterAt, clusterExists } from '../database/cluster.ts';
 import { createCluster } from '../database/cluster-create.ts';
 import type { ListedKey } from '../gpg/listing.ts';
 import { gpgVersion } from '../gpg/program.ts';
@@ -119,13 +120,28 @@ async function readExisting(
   return existing;
 }
 
-/** Makes the cluster. What it needs is looked for before anything is made. */
+/** The private cluster that is wanted. What it needs is looked for before anything is made. */
 async function prepareCluster(request: InitializeRequest, existing: Configuration | undefined) {
+  // What others run is not made here.
+  if (existing?.DATABASE_URLS !== undefined) return undefined;
   const { PG_ROOTDIR, DB_PORT } = existing ?? request.newServer;
   const cluster = clusterAt(PG_ROOTDIR, DB_PORT);
   const isMissing = !(await clusterExists(cluster));
   if (isMissing) await findPostgres();
   return { cluster, isMissing };
+}
+
+/** Makes the private cluster where it is missing, and what a pair of servers needs. */
+async function completeCluster(
+  { cluster, isMissing }: { cluster: Cluster; isMissing: boolean },
+  { confdir, account, configuration }: Settings,
+  reporter: Reporter,
+): Promise<void> {
+  const authority = await ensureAuthority(confdir);
+  const make = () => createCluster(cluster, account);
+  if (isMissing) await reporter.step('making the database cluster', make);
+  else await make();
+  await ensureReplication(cluster, configuration.EXTERNAL_ADDRESS, authority, reporter);
 }
 
 /**
@@ -144,15 +160,12 @@ export async function initialize(
   return await withLock(confdir, 'init', async () => {
     await sweep(confdir, '.init-');
     const existing = await readExisting(request, reporter);
-    const { cluster, isMissing: database } = await prepareCluster(request, existing);
+    const wanted = await prepareCluster(request, existing);
     const [fingerprint, key] = await ensureKey(request, existing?.LOCAL_FINGERPRINT, reporter);
     const configuration = await ensureConfiguration(request, fingerprint, existing);
     const certificate = await ensureCertificate(confdir, configuration, reporter);
-    const authority = await ensureAuthority(confdir);
-    const make = () => createCluster(cluster, account);
-    if (database) await reporter.step('making the database cluster', make);
-    else await make();
-    await ensureReplication(cluster, configuration.EXTERNAL_ADDRESS, authority, reporter);
+    if (wanted !== undefined) await completeCluster(wanted, { confdir, account, configuration }, reporter);
+    const database = wanted?.isMissing === true;
     return { fingerprint, made: { key, configuration: existing === undefined, certificate, database } };
   });
 }

@@ -1,8 +1,9 @@
 import { type Account, isRoot } from '../core/account.ts';
 import { readConfiguration } from '../core/configuration.ts';
 import { ownerOf } from '../core/ownership.ts';
-import { type Cluster, clusterAt, clusterFromRoot } from '../database/cluster.ts';
+import { type Cluster, clusterFromRoot } from '../database/cluster.ts';
 import { type Self, selfOf } from '../database/replication/self.ts';
+import { elsewhere, isExternal, type Source, sourceOf } from '../database/source.ts';
 import type { Context } from './command.ts';
 import { become } from './execute.ts';
 import { sudoLine } from './sudo.ts';
@@ -15,23 +16,40 @@ export interface OpenedCluster {
   self?: Self;
 }
 
+/** The same where others may run the database. */
+export interface OpenedSource extends Omit<OpenedCluster, 'cluster'> {
+  source: Source;
+}
+
 /**
  * Finds the cluster: by `--pg-rootdir` alone, as existing automation names it, else by the configuration directory. The
  * cluster's own settings name its port. `judge` may refuse a configuration directory.
  */
-export async function openCluster(
+export async function openSource(
   pgRootdir: string | undefined,
   context: Context,
   judge?: (confdir: string) => Promise<void>,
-): Promise<OpenedCluster> {
+): Promise<OpenedSource> {
   const { globals, terminal } = context;
   if (pgRootdir === undefined) await judge?.(globals.confdir);
   const account = await (pgRootdir === undefined
     ? ownerOf(globals.confdir, sudoLine)
     : ownerOf(pgRootdir, sudoLine, `ktadmin init --pg-rootdir ${pgRootdir}`));
   if (isRoot()) await become(account, terminal);
-  if (pgRootdir !== undefined) return { cluster: await clusterFromRoot(pgRootdir), account };
-  const configuration = await readConfiguration(globals.confdir);
-  const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
-  return { cluster, account, self: selfOf(configuration) };
+  if (pgRootdir !== undefined) return { source: await clusterFromRoot(pgRootdir), account };
+  const { confdir } = globals;
+  const configuration = await readConfiguration(confdir);
+  return { source: sourceOf({ confdir, configuration }), account, self: selfOf(configuration) };
+}
+
+/** The same for what only works on the private cluster; `what` is said where others run the database. */
+export async function openCluster(
+  pgRootdir: string | undefined,
+  context: Context,
+  what: string,
+  judge?: (confdir: string) => Promise<void>,
+): Promise<OpenedCluster> {
+  const { source, ...opened } = await openSource(pgRootdir, context, judge);
+  if (isExternal(source)) throw elsewhere(what);
+  return { ...opened, cluster: source };
 }

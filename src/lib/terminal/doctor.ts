@@ -1,7 +1,7 @@
 import { auditDirectory, type Settings } from '../core/configuration.ts';
 import { askServer, type ServerState } from '../core/control.ts';
 import { KeyTrusteeError } from '../core/errors.ts';
-import { clusterAt } from '../database/cluster.ts';
+import { isExternal, type Source, sourceOf } from '../database/source.ts';
 import { judgeCertificate } from '../health/certificate.ts';
 import {
   type Check,
@@ -13,6 +13,7 @@ import {
   STATES,
   warning,
 } from '../health/diagnosis.ts';
+import { checkHosts } from '../health/hosts.ts';
 import { judgeReplication } from '../health/replication.ts';
 import { checkPresented, checkServing } from '../health/serving.ts';
 import { checkCluster, checkDirectory, judgeMails } from '../health/storage.ts';
@@ -49,11 +50,24 @@ function serverState(confdir: string): () => Promise<ServerState | undefined> {
   return async () => (await asked)?.value;
 }
 
+/** What is looked at of the private cluster alone: where others run the database, replication and free space are theirs. */
+function ownChecks(settings: Settings, source: Source): Record<'replication' | 'storage', Check[]> {
+  if (isExternal(source)) return { replication: [], storage: [] };
+  const pair = async () => judgeReplication((await pairStatus(siteOf(settings))).remarks);
+  const space = () => checkDirectory(source.root, settings.configuration.FREE_SPACE_MEGABYTES);
+  return {
+    replication: [{ name: 'replication', look: pair }],
+    storage: [{ name: 'storage', look: space }],
+  };
+}
+
 /** Everything that is looked at; of settings that cannot be read, how they are broken. */
 export function checksOf(confdir: string, settings: Settings | undefined): Check[] {
   const others = { name: 'settings', look: () => checkWithoutTls(confdir) };
   if (settings === undefined) return [others];
-  const { PG_ROOTDIR, DB_PORT, EXTERNAL_ADDRESS, FREE_SPACE_MEGABYTES: floor } = settings.configuration;
+  const source = sourceOf(settings);
+  const own = ownChecks(settings, source);
+  const { EXTERNAL_ADDRESS, FREE_SPACE_MEGABYTES: floor } = settings.configuration;
   const auditPlace = auditDirectory(confdir, settings.configuration);
   const chain = () => readChain(settings.configuration);
   const state = serverState(confdir);
@@ -72,14 +86,11 @@ export function checksOf(confdir: string, settings: Settings | undefined): Check
       look: async () => checkPresented(await state(), EXTERNAL_ADDRESS, await chain()),
     },
     { name: 'server', look: () => checkServing(state) },
-    { name: 'database', look: () => checkCluster(clusterAt(PG_ROOTDIR, DB_PORT)) },
-    {
-      name: 'replication',
-      look: async () => judgeReplication((await pairStatus(siteOf(settings))).remarks),
-    },
+    { name: 'database', look: () => (isExternal(source) ? checkHosts(source) : checkCluster(source)) },
+    ...own.replication,
     { name: 'mail', look: async () => judgeMails(await mails()) },
     { name: 'audit', look: () => checkDirectory(auditPlace, floor) },
-    { name: 'storage', look: () => checkDirectory(PG_ROOTDIR, floor) },
+    ...own.storage,
   ];
 }
 

@@ -2,20 +2,20 @@ import { readConfiguration } from '../core/configuration.ts';
 import type { Fenced } from '../database/replication/fence.ts';
 import type { Surroundings } from '../database/start.ts';
 import { recordServer } from './audit.ts';
-import type { OpenedCluster } from './cluster.ts';
+import type { OpenedSource } from './cluster.ts';
 import type { Context } from './command.ts';
 
 /**
  * What `db start` knows beside its cluster. That the server is fenced is recorded where the configuration directory is this
  * cluster's; a trail that cannot be written does not let a server go on whose pair has another active one.
  */
-export function surroundings({ cluster, account, self }: OpenedCluster, context: Context): Surroundings {
+export function surroundings({ source, account, self }: OpenedSource, context: Context): Surroundings {
   const { confdir } = context.globals;
   return {
     self,
     async beforeFence({ peer, epoch, timeline }) {
       try {
-        if ((await readConfiguration(confdir)).PG_ROOTDIR !== cluster.root) return;
+        if ((await readConfiguration(confdir)).PG_ROOTDIR !== source.root) return;
         await recordServer({ confdir, account }, 'ha.fenced', { active: peer.host, epoch, timeline });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);

@@ -1,16 +1,19 @@
 import type { Settings } from '../core/configuration.ts';
 import { withLock } from '../core/lock.ts';
-import { clusterAt } from '../database/cluster.ts';
 import { selfOf } from '../database/replication/self.ts';
+import { privateCluster } from '../database/source.ts';
 import type { Site } from '../replication/facts.ts';
 import type { PairSite } from '../replication/site.ts';
 import { type PairEvent, recordPair } from './audit.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Why servers whose database others run are no pair. */
+const NO_PAIR = 'its hosts are those that replicate';
+
 /** Where `ha status` and `doctor` look. */
 export function siteOf({ configuration }: Settings): Site {
-  const { PG_ROOTDIR, DB_PORT, HA_WRITE_POLICY: policy } = configuration;
-  return { cluster: clusterAt(PG_ROOTDIR, DB_PORT), self: selfOf(configuration), policy };
+  const { HA_WRITE_POLICY: policy } = configuration;
+  return { cluster: privateCluster(configuration, NO_PAIR), self: selfOf(configuration), policy };
 }
 
 /** Lends what the commands of a pair work on, to one of them at a time; what they do is recorded as `event`. */
@@ -23,7 +26,7 @@ export async function withPairSite<T>(
   const { configuration, account, confdir } = settings;
   let recorded: Parameters<PairSite['record']>[0] | undefined;
   const site: PairSite = {
-    ...{ cluster: clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT), account },
+    ...{ cluster: privateCluster(configuration, NO_PAIR), account },
     ...{ self: selfOf(configuration), policy: configuration.HA_WRITE_POLICY, reporter: terminal },
     async record(what) {
       await recordPair(settings, event, what);

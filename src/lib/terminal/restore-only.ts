@@ -3,7 +3,7 @@ import { changesNothing, type OnlyPlan } from '../backups/only/plan.ts';
 import type { SetContents } from '../backups/restore/contents.ts';
 import type { Account } from '../core/account.ts';
 import { readConfiguration } from '../core/configuration.ts';
-import { clusterAt } from '../database/cluster.ts';
+import { NO_RESTORE, privateCluster } from '../database/source.ts';
 import { recordServer } from './audit.ts';
 import { describeOnlyPlan, type parseOnly, selectionOf } from './only.ts';
 import { confirm } from './prompts.ts';
@@ -23,8 +23,9 @@ export async function restoreParts(
   values: OnlyValues,
   { confdir, account, terminal }: { confdir: string; account: Account; terminal: Terminal },
 ): Promise<OnlyResult> {
-  const { LOCAL_FINGERPRINT, PG_ROOTDIR, DB_PORT } = await readConfiguration(confdir);
-  checkOnlyOrigin(contents, LOCAL_FINGERPRINT, values.force);
+  const configuration = await readConfiguration(confdir);
+  const cluster = privateCluster(configuration, NO_RESTORE);
+  checkOnlyOrigin(contents, configuration.LOCAL_FINGERPRINT, values.force);
   const agree = async (plan: OnlyPlan) => {
     terminal.notice(describeOnlyPlan(plan, contents));
     if (values.dryRun || changesNothing(plan)) return true;
@@ -35,7 +36,7 @@ export async function restoreParts(
   };
   const request = {
     selection: selectionOf(values.only),
-    cluster: clusterAt(PG_ROOTDIR, DB_PORT),
+    cluster,
     account,
     dryRun: values.dryRun,
     agree,

@@ -3,7 +3,7 @@ import { readRawConfiguration } from '../../core/configuration.ts';
 import { failure } from '../../core/errors.ts';
 import { exists } from '../../core/files.ts';
 import { type Cluster, checkSocketPath, clusterAt, clusterExists } from '../../database/cluster.ts';
-import { checkParent } from '../restore/plan.ts';
+import { checkParent, refuseElsewhere } from '../restore/plan.ts';
 import { type Additions, type CompletedConfiguration, completeConfiguration } from './configuration.ts';
 import { hasOwnTables } from './database.ts';
 import { hasOldKeys } from './keys.ts';
@@ -62,6 +62,7 @@ async function planDump(
 /** Finds out what a restore of an unsigned set would do. Changes nothing. */
 export async function planUnsigned(set: UnsignedSet, request: UnsignedRequest): Promise<UnsignedPlan> {
   const { confdir } = request;
+  await refuseElsewhere(confdir);
   const present = await presentConfiguration(confdir);
   refuseOther(set, present, request.force);
   await checkParent(confdir);

@@ -11,6 +11,7 @@ import { type Cluster, checkSocketPath, clusterAt, clusterExists } from '../../d
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
 import { serverPid } from '../../database/lock-file.ts';
+import { elsewhere, NO_RESTORE } from '../../database/source.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import type { SetContents } from './contents.ts';
 import { type Change, chooseChanges, type Relocation } from './relocate.ts';
@@ -131,12 +132,19 @@ async function lookAtRows(cluster: Cluster): Promise<Record<string, number> | un
   return withDatabase(cluster, countRows).catch(() => undefined);
 }
 
+/** Where others run the database of the server that is there, it is not this program that puts it back. */
+export async function refuseElsewhere(confdir: string): Promise<void> {
+  const raw: Record<string, unknown> = await readRawConfiguration(confdir).catch(() => ({}));
+  if (raw.DATABASE_URLS !== undefined) throw elsewhere(NO_RESTORE);
+}
+
 /** Finds out what a restore would replace. Changes nothing. */
 export async function planRestore(
   contents: SetContents,
   confdir: string,
   wishes: RestoreWishes,
 ): Promise<RestorePlan> {
+  await refuseElsewhere(confdir);
   await checkOrigin(contents, confdir, wishes);
   if (await exists(dirname(confdir))) await checkParent(confdir);
   const { manifest, configuration } = contents;

@@ -5,10 +5,11 @@ import { exists } from '../../core/files.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { reached } from '../../core/steps.ts';
 import { exchangeJournal } from '../../core/unfinished.ts';
-import { type Cluster, clusterAt, clusterExists } from '../../database/cluster.ts';
+import { type Cluster, clusterExists } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
 import { migrate } from '../../database/migrations.ts';
+import { NO_RESTORE, privateCluster } from '../../database/source.ts';
 import { carrySequence } from '../sequence.ts';
 import { checkServerKey } from './confdir.ts';
 import { compareDatabases, type Difference } from './difference.ts';
@@ -50,7 +51,7 @@ async function findCluster(confdir: string): Promise<Cluster | undefined> {
   const configuration =
     (await configurationAt(confdir)) ?? (kept === undefined ? undefined : await configurationAt(kept));
   if (configuration === undefined) return undefined;
-  const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
+  const cluster = privateCluster(configuration, NO_RESTORE);
   return (await clusterExists(cluster)) ? cluster : undefined;
 }
 

@@ -47,7 +47,7 @@ export const clientRoutes: Routes = (app, services) => {
   const shown = { onRequest: app.authenticate, config: { event: 'client.show' } };
   app.get('/v1/client', shown, async (request) => {
     const { fingerprint } = sessionOf(request);
-    const status = await clientStatus(pool, fingerprint);
+    const status = await clientStatus(services, fingerprint);
     const from = request.ip;
     await trail.note({ event: 'client.show', who: `client:${fingerprint}`, from, what: {}, outcome: 'done' });
     return status;

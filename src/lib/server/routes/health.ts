@@ -12,7 +12,7 @@ export const healthRoutes: Routes = (app, services) => {
   const { confdir } = services.settings;
   const fingerprint = () => bareFingerprint(services.settings.configuration.LOCAL_FINGERPRINT);
   const checks = {
-    database: () => checkDatabase(services.pool),
+    database: () => checkDatabase(services),
     key: keyCheck(confdirFiles(confdir), fingerprint),
     audit: () => services.trail.check(),
   };

@@ -19,9 +19,13 @@ export const sessionRoutes: Routes = (app, services) => {
   app.post('/v1/sessions', { config: { event: 'session.open' } }, (request, reply) =>
     refuseSlowly(async () => {
       const asked = parse(sessionRequest, request.body);
-      const { pool, trail } = services;
+      const { pool, reader, trail } = services;
       const seconds = services.settings.configuration.SESSION_SECONDS;
-      const opened = await openSession({ ...prover, pool, trail, sessions, seconds }, asked, request.ip);
+      const opened = await openSession(
+        { ...prover, pool, reader, trail, sessions, seconds },
+        asked,
+        request.ip,
+      );
       return reply.code(201).send(opened);
     }),
   );
