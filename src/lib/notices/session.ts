@@ -18,6 +18,12 @@ const LOCK = 7_450_011_372;
 /** Mails that are sent at the same time: one server that hangs does not hold up all. */
 const CONCURRENCY = 3;
 
+/**
+ * What a mail's end is written with. Else the library waits for nobody when it writes that, and a database that is lost in this
+ * moment would end the process.
+ */
+const BATCHES = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
+
 /** Milliseconds after which it is looked for retries that are due; new mails are announced by the database. */
 const POLL = 2000;
 
@@ -72,5 +78,6 @@ export async function startRunner(pool: DatabasePool, task: TaskList[string], lo
     noHandleSignals: true,
     gracefulShutdownAbortTimeout: STOP_LIMIT,
     logger,
+    preset: BATCHES,
   });
 }
