@@ -20,7 +20,7 @@ const DEFAULT_NAME = 'keytrustee';
 const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
 
 /** The most hosts that a cluster can have here. */
-export const MAX_URLS = 16;
+const MAX_URLS = 16;
 
 const decoded = (text: string) => decodeURIComponent(text);
 

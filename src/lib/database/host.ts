@@ -34,7 +34,9 @@ export interface Silent {
 async function configOf(host: DatabaseHost, passwordFile: string | undefined): Promise<ClientConfig> {
   const { sslmode, sslrootcert, sslcert, sslkey } = host;
   const [ca, cert, key] = await Promise.all(
-    [sslrootcert, sslcert, sslkey].map((path) => (path === undefined ? undefined : readFile(path, 'utf8'))),
+    [sslrootcert, sslcert, sslkey].map(async (path) =>
+      path === undefined ? undefined : readFile(path, 'utf8'),
+    ),
   );
   const password =
     passwordFile === undefined ? host.password : await readSecretFile('DATABASE_PASSWORD_FILE', passwordFile);

@@ -14,6 +14,8 @@ import type { InitializeRequest } from './request.ts';
  */
 async function isCopy({ confdir, newServer }: InitializeRequest, existing: Configuration): Promise<boolean> {
   const { EXTERNAL_ADDRESS, SSL_CERTIFICATE, SSL_PRIVATE_KEY, PG_ROOTDIR, DB_PORT } = existing;
+  // Servers on one database that others run have one name, too.
+  if (existing.DATABASE_URLS !== undefined) return false;
   if (EXTERNAL_ADDRESS === newServer.EXTERNAL_ADDRESS) return false;
   if (!(await exists(confdirFiles(confdir).replication.certificate))) return false;
   if ((await exists(SSL_CERTIFICATE)) || (await exists(SSL_PRIVATE_KEY))) return false;
