@@ -2,7 +2,16 @@
 // package manager. Programs are found by looking, never by asking the package manager: that is fast, and it also
 // accepts a PostgreSQL that somebody built or unpacked by hand. Plain Node: this runs before anything is installed.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
 const postgresqlPrograms = ['initdb', 'postgres', 'pg_ctl', 'psql', 'pg_dump'];
@@ -49,6 +58,14 @@ const needs = [
   { ...testNeed('strace', ['strace'], 'strace'), optional: true },
   {
     ...testNeed('faketime', ['faketime'], 'faketime', { dnf: ['libfaketime'], apk: ['libfaketime'] }),
+    optional: true,
+  },
+  {
+    ...testNeed('Patroni and etcd', ['patroni', 'etcd'], 'patroni', {
+      'apt-get': ['patroni', 'etcd-server'],
+      dnf: [],
+      apk: [],
+    }),
     optional: true,
   },
   // GnuPG 1.4 makes the keyrings of the original product; RHEL and Alpine have none beside GnuPG 2.
@@ -183,6 +200,7 @@ function missingFor(profile) {
 function install(manager, missing, say) {
   const { before, install, quietly, environment } = managers[manager];
   if (manager === 'apt-get' && packagesOf(manager, missing).includes('postgresql')) keepMainClusterAway(say);
+  if (manager === 'apt-get' && packagesOf(manager, missing).includes('etcd-server')) keepEtcdAway(say);
   say(`installing ${packagesOf(manager, missing).join(' ')} (${manager})`);
   const commands = [...before, [...install, ...packagesOf(manager, missing)]];
   for (const [program, ...args] of commands) {
@@ -201,6 +219,15 @@ function keepMainClusterAway(say) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, 'create_main_cluster = false\n');
   say(`wrote create_main_cluster = false to ${file}, so that Debian starts no server of its own`);
+}
+
+/** Debian starts an etcd of its own when it is installed; the tests start theirs. */
+function keepEtcdAway(say) {
+  const unit = '/etc/systemd/system/etcd.service';
+  if (existsSync(unit) || existsSync('/lib/systemd/system/etcd.service') || !existsSync(dirname(unit)))
+    return;
+  symlinkSync('/dev/null', unit);
+  say(`masked etcd.service (${unit}), so that Debian starts no server of its own`);
 }
 
 function advice(manager, missing) {
