@@ -5,7 +5,7 @@ import { failure } from '../core/errors.ts';
 import { exists, sweep, syncDirectory, withStagingDirectory, writeAtomically } from '../core/files.ts';
 import { childFailure, run } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
-import { type Cluster, checkSocketPath, clusterExists, ROLE } from './cluster.ts';
+import { type Cluster, checkSocketPath, clusterExists, ROLE, refuseHalfRewound } from './cluster.ts';
 
 /** A value of `postgresql.conf`, where a backslash escapes. */
 const quoted = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
@@ -62,6 +62,7 @@ export async function createCluster(cluster: Cluster, account: Account): Promise
     `keytrustee "${account.name.replaceAll('"', '""')}" ${ROLE}\n`,
   );
   if (await clusterExists(cluster)) return;
+  await refuseHalfRewound(cluster);
   await refuseLeftovers(cluster);
   await sweep(root, '.init-');
   const { directory } = await findPostgres();

@@ -48,8 +48,17 @@ export function checkSocketPath(cluster: Cluster): void {
   }
 }
 
-/** The data directory while it is rewound for `ktadmin ha rejoin`: under its own name half of it could be started. */
-export const rewindingData = ({ root }: Pick<Cluster, 'root'>) => join(root, '.rewinding');
+/** Names of the data directory while `ktadmin ha rejoin` rewinds it, and when that is done: under its own, half of it could be started. */
+export function rewindPlaces({ root }: Pick<Cluster, 'root'>) {
+  return { rewinding: join(root, '.rewinding'), rewound: join(root, '.rewound') };
+}
+
+/** Refuses to start, or to make anew, a cluster whose data directory was being rewound. */
+export async function refuseHalfRewound(cluster: Cluster): Promise<void> {
+  const { rewinding, rewound } = rewindPlaces(cluster);
+  if (!(await exists(rewinding)) && !(await exists(rewound))) return;
+  throw failure('state', `${cluster.data} was being rewound when that was cut off`, 'ktadmin ha rejoin');
+}
 
 /** Whether the data directory of a cluster has been made. */
 export async function clusterExists(cluster: Cluster): Promise<boolean> {
@@ -62,8 +71,7 @@ export async function clusterMajor(cluster: Cluster): Promise<number> {
     return Number.parseInt(await readFile(join(cluster.data, 'PG_VERSION'), 'utf8'), 10);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
-    if (await exists(rewindingData(cluster)))
-      throw failure('state', `${cluster.data} was being rewound when that was cut off`, 'ktadmin ha rejoin');
+    await refuseHalfRewound(cluster);
     throw failure('state', `${cluster.root} holds no PostgreSQL cluster`, NO_CLUSTER_HINT);
   }
 }

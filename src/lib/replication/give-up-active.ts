@@ -81,6 +81,7 @@ export async function giveUpActive(site: PairSite, wish: Wish, { node, pair, oth
   reached('promote-recorded');
   if (fence === undefined) return;
   await reporter.step(`stopping ${peer.host}`, () => runFenceCommand(fence, account.home));
+  if (sight.postgres === 'refused' || sight.postgres === 'silent') return;
   const { postgres } = await look();
   if (postgres !== 'active' && postgres !== 'answers') return;
   throw failure(

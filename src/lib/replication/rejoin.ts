@@ -100,6 +100,19 @@ async function makeFit(site: PairSite, node: Node, peer: Peer, facts: PeerFacts)
   return { how: 'copied', discarded: 0, former };
 }
 
+/** Whether this server is what it is to be already. It may not have been told of the epoch yet. */
+async function followsAlready(
+  { cluster }: PairSite,
+  node: Node,
+  peer: Peer,
+  epoch: number,
+): Promise<boolean> {
+  if (node.role !== 'passive' || node.peer?.host !== peer.host || node.peer.port !== peer.port) return false;
+  if (!(await isFollowing(cluster)) || (await writeReplicationSettings(cluster, node))) return false;
+  if (node.epoch !== epoch) await writeNode(cluster, { ...node, epoch });
+  return true;
+}
+
 /**
  * Makes a server whose pair went on without it the passive one. Until its data are those of the other server it serves nothing;
  * the same command again goes on wherever an earlier one was cut off.
@@ -113,8 +126,7 @@ export async function rejoin(site: PairSite, wished: Peer | undefined): Promise<
   await refuseRejoin(site, node, peer, facts);
   const epoch = facts.pair?.epoch ?? 0;
   const done = { role: 'passive', id: node.id, active: peer.host, epoch } as const;
-  const isSame = node.peer?.host === peer.host && node.peer.port === peer.port && node.epoch === epoch;
-  if (node.role === 'passive' && isSame && (await isFollowing(cluster)))
+  if (await followsAlready(site, node, peer, epoch))
     return { ...done, how: 'followed', discarded: 0, former: null };
   await site.record({ active: peer.host, epoch });
   await fence(site, node, peer);

@@ -93,7 +93,7 @@ test.each(someOf(ROUNDS))('killed at %s, and then at %s', async (atPromote, atRe
   await promoteAgain(to, atPromote, epoch + 1);
   await must(to.orgtool(['add', '-n', `after-${round}`, '-c', 'root@localhost', '-q']));
   await killed(from, ['ha', 'rejoin'], atRejoin);
-  if (atRejoin === 'rejoin-aside' || atRejoin === 'rejoin-rewound') await meetHalfRewound(from);
+  if (['rejoin-aside', 'rejoin-rewound', 'rejoin-settled'].includes(atRejoin)) await meetHalfRewound(from);
   const rejoined = said(await from.ktadmin(['ha', 'rejoin']));
   expect(rejoined).toMatchObject({ status: 0, stdout: `passive: follows localhost, epoch ${epoch + 1}\n` });
   await must(to.ktadmin(['ha', 'sync', 'on', '-q']));

@@ -5,15 +5,12 @@ import { exists, removeTree, syncDirectory } from '../../core/files.ts';
 import { run } from '../../core/process.ts';
 import { reached } from '../../core/steps.ts';
 import { findPostgres } from '../binaries.ts';
-import { type Cluster, clusterExists, clusterMajor, rewindingData } from '../cluster.ts';
+import { type Cluster, clusterExists, clusterMajor, rewindPlaces } from '../cluster.ts';
 import { startServer, stopServer } from '../server.ts';
 import { STANDBY_SIGNAL } from './base-copy.ts';
 import { connectionString } from './conninfo.ts';
 import { readControlData } from './control-data.ts';
 import type { Peer } from './node.ts';
-
-/** The data directory once it is rewound, and not in its place yet. */
-const rewoundData = ({ root }: Cluster) => join(root, '.rewound');
 
 /** Where the log of two servers parted, as pg_rewind tells it. */
 const PARTED = /servers diverged at WAL location ([0-9A-F]+\/[0-9A-F]+) on timeline/;
@@ -37,7 +34,7 @@ async function move(cluster: Cluster, from: string, to: string): Promise<void> {
 
 /** Puts a data directory in place that an earlier run had rewound. One that was being rewound is of no use, and goes. */
 export async function settleRewind(cluster: Cluster): Promise<void> {
-  const [rewinding, rewound] = [rewindingData(cluster), rewoundData(cluster)];
+  const { rewinding, rewound } = rewindPlaces(cluster);
   const isThere = await clusterExists(cluster);
   if (!isThere && (await exists(rewound))) await move(cluster, rewound, cluster.data);
   // As long as nothing is in its place, it says why that is so.
@@ -80,7 +77,7 @@ export async function rewind(
   peer: Peer,
   before: () => Promise<void>,
 ): Promise<number | undefined> {
-  const [rewinding, rewound] = [rewindingData(cluster), rewoundData(cluster)];
+  const { rewinding, rewound } = rewindPlaces(cluster);
   const end = await shutDown(cluster, account);
   reached('rejoin-stopped');
   // First without a change: what cannot be rewound stays whole.
