@@ -5,9 +5,19 @@ export const MAIL_TASK = 'mail';
 
 /**
  * How often a mail is tried; with the queue's growing delay (e to the power of the attempt, seconds) that is about two days.
- * The one about the certificate is tried for ten hours: the next day brings another one in its place.
+ * Those about the certificate and the pair are tried for ten hours: what they tell is old then.
  */
-const ATTEMPTS: Record<MailJob['kind'], number> = { invitation: 17, approval: 17, certificate: 11 };
+const ATTEMPTS: Record<MailJob['kind'], number> = { invitation: 17, approval: 17, certificate: 11, pair: 11 };
+
+/** Something that became of a pair of servers. */
+export interface PairNotice {
+  what: 'passive-away' | 'degraded' | 'restored';
+  /** The active server, and the passive one. */
+  active: string;
+  passive: string;
+  /** Since when the passive is, or was, away; ISO 8601. */
+  since: string;
+}
 
 /**
  * A mail that is to be sent. It names who gets it and what it is about, and never holds a token: that is made when the
@@ -16,10 +26,13 @@ const ATTEMPTS: Record<MailJob['kind'], number> = { invitation: 17, approval: 17
 export type MailJob =
   | { kind: 'invitation'; contactId: string }
   | { kind: 'approval'; clientId: string; contactId: string; address?: string }
-  | { kind: 'certificate'; contactId: string };
+  | { kind: 'certificate'; contactId: string }
+  | { kind: 'pair'; contactId: string; notice: PairNotice };
 
-const keyOf = (job: MailJob) =>
-  job.kind === 'approval' ? `approval:${job.clientId}:${job.contactId}` : `${job.kind}:${job.contactId}`;
+function keyOf(job: MailJob): string {
+  if (job.kind === 'approval') return `approval:${job.clientId}:${job.contactId}`;
+  return job.kind === 'pair' ? `pair:${job.notice.what}:${job.contactId}` : `${job.kind}:${job.contactId}`;
+}
 
 /**
  * Queues a mail inside the caller's transaction: it is sent when that is committed, and never when it is rolled back. The

@@ -6,17 +6,11 @@ import { type DatabasePool, withPooledTransaction } from '../database/pool.ts';
 import { enqueueMail } from '../mail/queue.ts';
 import { type Expiry, nextExpiry } from '../tls/expiry.ts';
 import { expiryWording } from './certificate-wording.ts';
-import { type Office, RUNNING } from './office.ts';
+import { ADDRESSEES, type Office, RUNNING } from './office.ts';
 import { type Addressee, post, senderOf } from './post.ts';
 
 /** The one mail of a day about the certificate. */
 const NOTICE = 'certificate-notice';
-
-/** Each address once, however many organizations it administers; with a key where it has one. */
-const ADDRESSEES = `
-  select distinct on (email) contact.id
-  from public.contact join public.organization on organization.id = organization_id
-  where ${RUNNING} order by email, public_key is null, contact.id`;
 
 async function queueAll(database: Database, recorder: Recorder, expiry: Expiry, now: Date): Promise<number> {
   const { rows } = await database.query<{ id: string }>(ADDRESSEES);

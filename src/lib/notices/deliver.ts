@@ -2,6 +2,7 @@ import type { Settings } from '../core/configuration.ts';
 import type { MailJob } from '../mail/queue.ts';
 import { deliverExpiryNotice } from './certificate.ts';
 import { type Office, RUNNING } from './office.ts';
+import { deliverPairNotice } from './pair.ts';
 import { type Addressee, post, senderOf } from './post.ts';
 import { issueApproval, issueInvitation } from './tokens.ts';
 import { approvalWording, type ClientOfMail, invitationWording } from './wording.ts';
@@ -61,6 +62,8 @@ export async function deliver(office: Office, job: MailJob): Promise<boolean> {
       return deliverApproval(office, job);
     case 'certificate':
       return deliverExpiryNotice(office, job.contactId);
+    case 'pair':
+      return deliverPairNotice(office, job.contactId, job.notice);
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { readSmallFile } from '../core/files.ts';
+import { readSmallFile, writeAtomically } from '../core/files.ts';
 import type { Cluster } from '../database/cluster.ts';
 import { replicationFiles } from '../database/replication/place.ts';
 
@@ -18,7 +18,8 @@ const memory = z.object({
  */
 export type Memory = z.infer<typeof memory>;
 
-const NOTHING: Memory = { seen: null, away: null, said: false, told: false };
+/** What there is to remember where nothing was seen. */
+export const NOTHING: Memory = { seen: null, away: null, said: false, told: false };
 
 const MAXIMUM_SIZE = 4096;
 
@@ -32,4 +33,9 @@ export async function readMemory(cluster: Pick<Cluster, 'root'>): Promise<Memory
   } catch {
     return NOTHING;
   }
+}
+
+/** Remembers it. */
+export async function writeMemory(cluster: Pick<Cluster, 'root'>, value: Memory): Promise<void> {
+  await writeAtomically(fileOf(cluster), `${JSON.stringify(value)}\n`);
 }

@@ -1,5 +1,6 @@
 import { startMail } from '../notices/runner.ts';
 import { watchExpiry } from './expiry.ts';
+import { watchServersPair } from './pair-watch.ts';
 import type { Services } from './services.ts';
 import type { Started } from './started.ts';
 
@@ -10,6 +11,7 @@ export type Background = (services: Services) => Promise<Started>;
 const BACKGROUND: Background[] = [
   async (services) => startMail(services),
   async (services) => watchExpiry(services),
+  async (services) => watchServersPair(services),
 ];
 
 /** Starts the work beside the requests in the first process of the server. What cannot start does not stop the server. */

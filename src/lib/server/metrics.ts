@@ -3,6 +3,7 @@ import { freeSpace } from '../core/files.ts';
 import { load } from '../core/lazy.ts';
 import { countMails } from '../notices/waiting.ts';
 import { nextExpiry } from '../tls/expiry.ts';
+import { measurePair } from './pair-metrics.ts';
 import type { App, Services } from './services.ts';
 
 /** Seconds, from what an indexed look-up takes to what nobody waits for. */
@@ -109,6 +110,9 @@ export async function useMetrics(app: App, services: Services): Promise<Metrics>
   collectDefaultMetrics({ register: registry });
   await measureRequests(app, registry);
   await measurePool(services, registry);
-  if (services.worker === 1) await measureServer(services, registry);
+  if (services.worker === 1) {
+    await measureServer(services, registry);
+    await measurePair(services, registry);
+  }
   return { report: () => registry.getMetricsAsJSON() };
 }

@@ -16,7 +16,7 @@ export function selfOf(configuration: Configuration): Self {
 }
 
 /** Whether what the pair knows of a server is what it says of itself. */
-const isSame = (known: PairNode, self: Self) =>
+export const isSame = (known: PairNode, self: Self) =>
   (Object.keys(self) as (keyof Self)[]).every((key) => known[key] === self[key]);
 
 async function write(database: Database, own: PairNode): Promise<void> {

@@ -1,0 +1,39 @@
+import { type DatabasePool, withPooledTransaction } from '../database/pool.ts';
+import { enqueueMail, type PairNotice } from '../mail/queue.ts';
+import { ADDRESSEES, type Office, RUNNING } from './office.ts';
+import { pairWording } from './pair-wording.ts';
+import { type Addressee, post, senderOf } from './post.ts';
+
+/**
+ * Queues a mail to every administrator about what became of the pair; the passive server is not waited for. Returns how many
+ * mails that are.
+ */
+export async function queuePairNotices(pool: DatabasePool, notice: PairNotice): Promise<number> {
+  return withPooledTransaction(
+    pool,
+    async (database) => {
+      const { rows } = await database.query<{ id: string }>(ADDRESSEES);
+      for (const { id } of rows) await enqueueMail(database, { kind: 'pair', contactId: id, notice });
+      return rows.length;
+    },
+    { isBackground: true },
+  );
+}
+
+/** Tells one administrator; false where the contact is none any more. */
+export async function deliverPairNotice(
+  { pool, settings, stop }: Office,
+  contactId: string,
+  notice: PairNotice,
+): Promise<boolean> {
+  const { rows } = await pool.query<Addressee>(
+    `select email, contact.public_key as "publicKey"
+     from public.contact join public.organization on organization.id = organization_id
+     where contact.id = $1 and ${RUNNING}`,
+    [contactId],
+  );
+  const [contact] = rows;
+  if (contact === undefined) return false;
+  await post(settings, contact, pairWording(senderOf(settings), notice), stop);
+  return true;
+}
