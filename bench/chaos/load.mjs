@@ -102,7 +102,8 @@ export async function settle(client, total) {
 export async function get(client, id, total, library = client.library) {
   const promise = client.promised.get(id);
   const before = client.stop;
-  const outcome = await timed(total, 'get', client.limits.get, () => library.get(promise.handle ?? id));
+  const kind = total.mustRead === false ? 'getWithoutServer' : 'get';
+  const outcome = await timed(total, kind, client.limits.get, () => library.get(promise.handle ?? id));
   judge(client, before, outcome, total, `get ${id}`);
   if (outcome.value === undefined) return false;
   total.gets += 1;

@@ -1,10 +1,9 @@
 /** The documented procedure, from two hosts with nothing on them to a pair that serves. */
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { copyConfiguration } from '../../bench/ha-hosts/ready.mjs';
 import { type Host, sharedHosts } from '../support/hosts.ts';
-import { kt, type Outcome, withoutDrop, world } from '../support/sandbox.ts';
+import { certificateOf, machineOf } from '../support/hosts-machine.ts';
+import { type Outcome, withoutDrop } from '../support/sandbox.ts';
 import { ask } from '../support/serving.ts';
 
 const pair = sharedHosts();
@@ -16,27 +15,6 @@ function seen({ status, stdout, stderr }: Outcome): { stdout: string; stderr: st
 }
 
 const fingerprintOf = async ({ name }: Host) => (await ask(11371, '/?a=fingerprint', { host: name })).body;
-
-async function certificateOf(host: Host): Promise<string> {
-  return readFile(host.path(`${host.confdir}/.ssl/ssl-cert-keytrustee.pem`), 'utf8');
-}
-
-/** Registers a machine with the pair; returns how its client is called. */
-async function machineOf(first: Host, second: Host) {
-  const directory = await mkdtemp(join(world.directory, 'machine-'));
-  const ca = join(directory, 'ca.pem');
-  await writeFile(ca, `${await certificateOf(first)}${await certificateOf(second)}`);
-  const keytrustee = async (args: string[], input = '') => {
-    const env = { KEYTRUSTEE_HOME: join(directory, '.keytrustee') };
-    return seen(await kt('keytrustee', args, { env, input })).stdout;
-  };
-  await first.must(['orgtool', 'add', '-n', 'machines', '-c', 'root@localhost']);
-  const organizations = await first.must(['orgtool', 'list', '-n', 'machines']);
-  const { auth_secret: code } = (JSON.parse(organizations) as { machines: { auth_secret: string } }).machines;
-  const servers = ['-s', `https://${first.name}`, '--passive-server', `https://${second.name}`];
-  await keytrustee(['register', ...servers, '-o', 'machines', '--auth-stdin', '--ca-file', ca], `${code}\n`);
-  return keytrustee;
-}
 
 test('on the active: init, db start, serve', async () => {
   const { kt01 } = pair;
@@ -73,7 +51,7 @@ test('both serve, with the same fingerprint, and each with a certificate of its 
 test('what is put on the active is fetched from the passive at once', async () => {
   const { kt01, kt02 } = pair;
   const keytrustee = await machineOf(kt01, kt02);
-  await keytrustee(['put', '--handle', 'disk-1', '-'], 'the key of a disk');
+  seen(await keytrustee(['put', '--handle', 'disk-1', '-'], 'the key of a disk'));
   await kt01.kill9('server');
-  expect(await keytrustee(['get', 'disk-1'])).toBe('the key of a disk');
+  expect(seen(await keytrustee(['get', 'disk-1'])).stdout).toBe('the key of a disk');
 });

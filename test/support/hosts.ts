@@ -150,10 +150,7 @@ export interface ServingPair extends Pair {
   servers: { kt01: Serving; kt02: Serving };
 }
 
-/**
- * The same, set up by the documented procedure: kt01 is the active, kt02 follows in synchrony, and both serve.
- * @public
- */
+/** The same, set up by the documented procedure: kt01 is the active, kt02 follows in synchrony, and both serve. */
 export function sharedPairOfHosts(options: PairOptions = {}): ServingPair {
   const pair = sharedHosts(options) as ServingPair;
   beforeAll(async () => {
