@@ -2,7 +2,7 @@ import { errorCode, failure } from '../core/errors.ts';
 import { WriteRefusal, type WriteRefusalCode } from '../core/refusal.ts';
 import { watchCommit } from './commit-watch.ts';
 import type { Database } from './connection.ts';
-import { PAIRED, REFUSAL } from './writable.ts';
+import { IS_PASSIVE_HERE, OWN_REFUSAL, PAIRED, REFUSAL } from './writable.ts';
 
 /** Work beside the requests goes on while the passive server is away: what it changes gets there later. */
 const LOCAL = 'set local synchronous_commit = local';
@@ -35,14 +35,22 @@ async function askAtOnce(database: Database, statements: string[]): Promise<Resu
   return Array.isArray(results) ? (results.at(-1) as Result) : results;
 }
 
-/** Begins a transaction and asks PostgreSQL, in the same round trip, whether it may write. */
+/** Prepared once on each connection: to plan it takes longer than to answer it. */
+const HERE = { name: 'passive-here', text: `select ${IS_PASSIVE_HERE} as here`, values: [] };
+
+/**
+ * Begins a transaction and asks PostgreSQL, in the same round trip, whether this server takes writes; in a pair also whether
+ * the passive one is there, which a server that is alone does not pay for. Returns whether the commit waits for both.
+ */
 async function begin(database: Database, { begin, isBackground }: Required<Writing>): Promise<boolean> {
-  const look = `select ${REFUSAL} as refusal, ${PAIRED} as paired`;
+  const look = `select ${OWN_REFUSAL} as refusal, ${PAIRED} as paired`;
   const { rows } = await askAtOnce(database, [begin, ...(isBackground ? [LOCAL] : []), look]);
   const { refusal, paired } = rows[0] as Look;
-  const isRefused = refusal !== null && !(isBackground && refusal === 'passive_away');
-  if (isRefused) throw new WriteRefusal(refusal);
-  return paired && !isBackground;
+  if (refusal !== null) throw new WriteRefusal(refusal);
+  if (!paired || isBackground) return false;
+  const answer = await database.query<{ here: boolean }>(HERE);
+  if (answer.rows[0]?.here !== true) throw new WriteRefusal('passive_away');
+  return true;
 }
 
 /** Commits, watched; or fails, also where nobody knows whether the transaction counts. */
@@ -66,6 +74,13 @@ async function commit(database: Database, isPaired: boolean): Promise<void> {
   // PostgreSQL answers ROLLBACK, and no error, where a query of the transaction had failed.
   if (result?.command !== 'COMMIT') throw failure('unreachable', 'the database did not keep it');
   if (isOnlyHere) throw new WriteRefusal('unconfirmed');
+}
+
+/** Refuses work that writes by other means than `withWriting`, before it begins: a restore. */
+export async function refuseUnwritable(database: Database): Promise<void> {
+  const { rows } = await database.query<Pick<Look, 'refusal'>>(`select ${REFUSAL} as refusal`);
+  const refusal = rows[0]?.refusal ?? null;
+  if (refusal !== null) throw new WriteRefusal(refusal);
 }
 
 /** How a transaction that writes is begun. */

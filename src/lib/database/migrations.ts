@@ -24,6 +24,9 @@ const TABLE = 'schema_migration';
 const STAGING = '.migrations-';
 const STALE = 3_600_000;
 
+/** A server that waits for its passive one is brought up to date all the same: its tables get there later. */
+const LOCALLY = 'set synchronous_commit = local';
+
 async function ensureDatabase(cluster: Cluster): Promise<boolean> {
   return withDatabase(
     cluster,
@@ -34,6 +37,7 @@ async function ensureDatabase(cluster: Cluster): Promise<boolean> {
         [DATABASE],
       );
       if (rows[0]?.standby === true) return false;
+      await database.query(LOCALLY);
       await ensureCatalogue(database);
       if (rows[0]?.present !== true) await createDatabase(database, DATABASE).catch(unlessMade);
       return true;
@@ -60,9 +64,11 @@ export async function createDatabase(database: Database, name: string, owner = R
  * lock and in one transaction. On a passive server, which is read-only, and on a fenced one it does nothing. Returns the names of what ran.
  */
 export async function migrate(source: Source): Promise<string[]> {
-  // A database elsewhere is made by those who run it.
-  if (!isExternal(source) && !(await ensureDatabase(source))) return [];
+  // A database elsewhere is made by those who run it, and waits as they have set it.
+  const isOwn = !isExternal(source);
+  if (isOwn && !(await ensureDatabase(source))) return [];
   return withDatabase(source, async (database) => {
+    if (isOwn) await database.query(LOCALLY);
     const ran = await applyMigrations(source, database);
     await ensureJobs(database);
     return ran;

@@ -11,7 +11,10 @@ export const IS_PASSIVE_HERE = `exists (select from pg_stat_get_wal_senders()
 /** SQL: whether the pair of this server went on without it: what it has is old. */
 export const FENCED = `coalesce(current_setting('keytrustee.role', true), '') = 'fenced'`;
 
+const OWN = `when ${FENCED} then 'fenced' when current_setting('transaction_read_only')::boolean then 'read_only'`;
+
+/** SQL: why this server alone takes no writes now, as a code of core/refusal.ts; null where it does. It reads settings only. */
+export const OWN_REFUSAL = `case ${OWN} end`;
+
 /** SQL: why a write would be refused now, as a code of core/refusal.ts; null where it would not. */
-export const REFUSAL = `case when ${FENCED} then 'fenced'
-  when current_setting('transaction_read_only')::boolean then 'read_only'
-  when ${PAIRED} and not ${IS_PASSIVE_HERE} then 'passive_away' end`;
+export const REFUSAL = `case ${OWN} when ${PAIRED} and not ${IS_PASSIVE_HERE} then 'passive_away' end`;

@@ -1,4 +1,6 @@
 /** What a user would lose where a pair of servers acknowledged what only one of them keeps. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type Depositor, sessionAt } from '../../support/depositor.ts';
 import { createMachine, enroll } from '../../support/machines.ts';
@@ -66,6 +68,13 @@ ktadmin: hint: ktadmin ha status shows why
 `,
   });
   expect(await pair.active.query(`select count(*) from organization where name = 'second'`)).toBe('0');
+  const set = await pair.active.ktbackup(['--cleartext', '--quiet', '--output', pair.active.directory]);
+  const [name = ''] = (await readdir(pair.active.directory)).filter((file) => file.endsWith('.tar'));
+  const restored = await pair.active.ktadmin(['restore', join(pair.active.directory, name), '--yes']);
+  expect([set.status, restored.status]).toEqual([0, 3]);
+  expect(restored.stderr).toContain('nothing was written: the passive server is away, and writes need both');
+  // Nothing is to be done there, and it does not wait.
+  expect(await pair.active.ktadmin(['db', 'start'])).toMatchObject({ status: 0 });
   await pair.restart();
   expect(await own.put('refused', 'handle=refused')).toMatchObject({ status: 201 });
 });

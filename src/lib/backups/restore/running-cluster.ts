@@ -6,13 +6,17 @@ import type { Reporter } from '../../core/reporter.ts';
 import { type Cluster, clusterExists } from '../../database/cluster.ts';
 import { createCluster } from '../../database/cluster-create.ts';
 import { withDatabase } from '../../database/connection.ts';
+import { refuseUnwritable } from '../../database/gate.ts';
 import { type RunningServer, startServer, stopAtOnce } from '../../database/server.ts';
 import { MAINTENANCE } from './exchange.ts';
 
 /** The number of the advisory lock that one restore holds: `ktrestor` in ASCII. */
 const LOCK = '7742932176087838578';
 
-/** Lends the right to restore into a cluster to one run at a time; PostgreSQL takes it back when the run dies. */
+/**
+ * Lends the right to restore into a cluster to one run at a time; PostgreSQL takes it back when the run dies. Refused where the
+ * server takes no writes: all that a restore writes goes to the passive server, too.
+ */
 export async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
   return withDatabase(
     cluster,
@@ -21,6 +25,7 @@ export async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T
       const { rows } = await database.query<{ locked: boolean }>(query, [LOCK]);
       if (rows[0]?.locked !== true)
         throw failure('locked', 'another restore of this server is running', 'wait until it has ended');
+      await refuseUnwritable(database);
       return work();
     },
     MAINTENANCE,
