@@ -15,6 +15,7 @@ import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { countOwn } from './own-data.ts';
 import { activeNode, type PeerFacts, readPeerFacts, refuseStranger } from './peer-facts.ts';
+import { refuseLoss } from './rejoin-checks.ts';
 import type { PairSite } from './site.ts';
 
 /** How long a server that was just copied may take to follow; milliseconds. */
@@ -113,7 +114,11 @@ export async function join(site: PairSite, peer: Peer, replace: boolean): Promis
   const facts = await readPeerFacts(cluster, peer);
   await refuseUnfit(site, node, peer, facts);
   const done = { role: 'passive', id: node.id, active: peer.host, timeline: facts.timeline } as const;
-  if (await resumes(site, node, peer, facts)) return { ...done, former: null };
+  if (await resumes(site, node, peer, facts)) {
+    await writeNode(cluster, { ...node, aloneSince: null });
+    return { ...done, former: null };
+  }
+  await refuseLoss(site, node, peer, [replace, '--replace-data']);
   const keep = await hasOwnData(site, node, facts, replace);
   await site.record({ active: peer.host, epoch: facts.pair?.epoch ?? 0 });
   await announce(site, node, peer);
@@ -130,5 +135,6 @@ export async function join(site: PairSite, peer: Peer, replace: boolean): Promis
   if (former !== null && !keep) await removeTree(former);
   reached('tidied');
   await reporter.step('waiting until this server follows', () => follow(cluster, account));
+  await writeNode(cluster, { ...passive, aloneSince: null });
   return { ...done, former: keep ? former : null };
 }

@@ -2,7 +2,7 @@ import { failure } from '../core/errors.ts';
 import { reached } from '../core/steps.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
 import { ensureSlot } from '../database/replication/follow.ts';
-import { type Node, requireNode, writeNode } from '../database/replication/node.ts';
+import { alone, type Node, requireNode, writeNode } from '../database/replication/node.ts';
 import { type PairNode, writePair } from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { reloadSettings } from '../database/replication/reload.ts';
@@ -88,6 +88,7 @@ async function takeOver(site: PairSite, wish: Wish, database: Database, known: K
   reached('promote-fenced');
   await untilReplayed(database);
   reached('promote-replayed');
+  await writeNode(site.cluster, known.node);
   await endRecovery(database);
   reached('promote-promoted');
 }
@@ -97,8 +98,9 @@ async function takeOver(site: PairSite, wish: Wish, database: Database, known: K
  * server is the active one, and the same command again writes what is missing.
  */
 export async function promote(site: PairSite, wish: Wish): Promise<Promoted> {
-  const node = await requireNode(site.cluster);
-  refuseUnfit(node);
+  const found = await requireNode(site.cluster);
+  refuseUnfit(found);
+  const node = { ...found, ...alone(found) };
   return withDatabase(
     site.cluster,
     async (database) => {

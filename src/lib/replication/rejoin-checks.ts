@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { failure } from '../core/errors.ts';
-import { clusterExists } from '../database/cluster.ts';
+import { exists } from '../core/files.ts';
+import { type Cluster, clusterExists } from '../database/cluster.ts';
+import { STANDBY_SIGNAL } from '../database/replication/base-copy.ts';
 import { readControlData } from '../database/replication/control-data.ts';
 import type { Node, Peer } from '../database/replication/node.ts';
 import { activeNode, type PeerFacts, refuseStranger } from './peer-facts.ts';
@@ -48,5 +51,29 @@ export async function refuseRejoin(
     'state',
     `the pair has not gone on without this server: ${host} is at epoch ${epoch}, this server at ${node.epoch}`,
     'ktadmin ha status',
+  );
+}
+
+/** Since when changes counted on this server alone; undefined where its data are a copy of another one's, or hold none. */
+async function aloneSince(cluster: Cluster, node: Node): Promise<string | undefined> {
+  if (node.role === 'alone' || !(await clusterExists(cluster))) return undefined;
+  // The data of a server that follows are those of the other one, whatever it acknowledged before it was given them.
+  if (await exists(join(cluster.data, STANDBY_SIGNAL))) return undefined;
+  return node.aloneSince ?? undefined;
+}
+
+/** Refuses to give up what this server acknowledged alone, unless somebody says so by `option`. */
+export async function refuseLoss(
+  { cluster }: PairSite,
+  node: Node,
+  { host }: Peer,
+  [isAccepted, option]: [boolean, string],
+): Promise<void> {
+  const since = await aloneSince(cluster, node);
+  if (since === undefined || isAccepted) return;
+  throw failure(
+    'state',
+    `since ${since} changes counted on this server alone; what ${host} lacks of them is lost unless it is brought over`,
+    `${option} takes the data of ${host}, and keeps these beside them`,
   );
 }

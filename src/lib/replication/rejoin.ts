@@ -16,7 +16,7 @@ import { dropOwnSlots } from '../database/replication/slots.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { announce, follow } from './join.ts';
 import { type PeerFacts, readPeerFacts } from './peer-facts.ts';
-import { peerOf, refuseRejoin } from './rejoin-checks.ts';
+import { peerOf, refuseLoss, refuseRejoin } from './rejoin-checks.ts';
 import type { PairSite } from './site.ts';
 
 /** How long a server whose data seem to fit may take to follow; else they are rewound, or copied. Milliseconds. */
@@ -84,7 +84,10 @@ async function makeFit(site: PairSite, node: Node, peer: Peer, facts: PeerFacts)
   };
   if (await followsAsItIs(site, settle)) return { how: 'followed', discarded: 0, former: null };
   const canRewind =
-    (await clusterExists(cluster)) && (await readControlData(cluster)).timeline < facts.timeline;
+    // What is rewound is gone; only what was acknowledged to nobody may be.
+    node.aloneSince === null &&
+    (await clusterExists(cluster)) &&
+    (await readControlData(cluster)).timeline < facts.timeline;
   const discarded = canRewind
     ? await reporter.step('rewinding', () => rewind(cluster, account, peer, settle))
     : undefined;
@@ -109,7 +112,8 @@ async function followsAlready(
 ): Promise<boolean> {
   if (node.role !== 'passive' || node.peer?.host !== peer.host || node.peer.port !== peer.port) return false;
   if (!(await isFollowing(cluster)) || (await writeReplicationSettings(cluster, node))) return false;
-  if (node.epoch !== epoch) await writeNode(cluster, { ...node, epoch });
+  if (node.epoch !== epoch || node.aloneSince !== null)
+    await writeNode(cluster, { ...node, epoch, aloneSince: null });
   return true;
 }
 
@@ -117,7 +121,11 @@ async function followsAlready(
  * Makes a server whose pair went on without it the passive one. Until its data are those of the other server it serves nothing;
  * the same command again goes on wherever an earlier one was cut off.
  */
-export async function rejoin(site: PairSite, wished: Peer | undefined): Promise<Rejoined> {
+export async function rejoin(
+  site: PairSite,
+  wished: Peer | undefined,
+  acceptLoss: boolean,
+): Promise<Rejoined> {
   const { cluster, account, reporter } = site;
   const node = await requireNode(cluster);
   const peer = peerOf(node, wished);
@@ -128,13 +136,15 @@ export async function rejoin(site: PairSite, wished: Peer | undefined): Promise<
   const done = { role: 'passive', id: node.id, active: peer.host, epoch } as const;
   if (await followsAlready(site, node, peer, epoch))
     return { ...done, how: 'followed', discarded: 0, former: null };
-  await site.record({ active: peer.host, epoch });
+  await refuseLoss(site, node, peer, [acceptLoss, '--accept-data-loss']);
+  await site.record({ active: peer.host, epoch, ...(acceptLoss ? { acceptLoss } : {}) });
   await fence(site, node, peer);
   await announce(site, node, peer);
   reached('rejoin-announced');
   const outcome = await makeFit(site, node, peer, facts);
   await reporter.step('waiting until this server follows', () => follow(cluster, account));
   reached('rejoin-followed');
+  await writeNode(cluster, { ...(await requireNode(cluster)), aloneSince: null });
   await dropOwnSlots(cluster);
   await settleRewind(cluster);
   return { ...done, ...outcome };

@@ -3,7 +3,7 @@ import { failure } from '../core/errors.ts';
 import { checkInterruption } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
-import { type Node, requireNode, writeNode } from '../database/replication/node.ts';
+import { alone, type Node, requireNode, writeNode } from '../database/replication/node.ts';
 import { type PairNode, readNodes, readPair, writePair } from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
@@ -77,6 +77,7 @@ async function turnOn(site: PairSite, database: Database, node: Node): Promise<S
   await reloadDatabase(database);
   reached('settings');
   if (!(await untilSynchronous(database, passive.id))) {
+    await writeNode(cluster, { ...active, ...alone(node) });
     await writeReplicationSettings(cluster, active, { synchronous: null });
     await reloadDatabase(database);
     throw failure(
@@ -88,6 +89,7 @@ async function turnOn(site: PairSite, database: Database, node: Node): Promise<S
   await writePair(database, { epoch, active: node.id, sync: true, policy });
   // A change that waits: only now has the passive applied what it says.
   await database.query("select pg_logical_emit_message(true, 'keytrustee', '')");
+  await writeNode(cluster, { ...active, aloneSince: null });
   return { sync: true, changed: isChanged || before?.sync !== true, passive: passive.host };
 }
 
@@ -98,8 +100,9 @@ async function turnOff(site: PairSite, database: Database, node: Node): Promise<
   const epoch = Math.max(before?.epoch ?? 1, node.epoch, 1);
   await writePair(database, { epoch, active: node.id, sync: false, policy: site.policy });
   reached('pair');
-  await writeNode(site.cluster, { ...node, role: 'active', epoch });
-  const isChanged = await writeReplicationSettings(site.cluster, { ...node, role: 'active', epoch });
+  const active: Node = { ...node, role: 'active', epoch, ...alone(node) };
+  await writeNode(site.cluster, active);
+  const isChanged = await writeReplicationSettings(site.cluster, active);
   await reloadDatabase(database);
   return { sync: false, changed: isChanged || before?.sync !== false, passive: null };
 }

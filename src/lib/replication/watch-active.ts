@@ -9,6 +9,7 @@ import { isInStep } from './parts.ts';
 import { degradesAfter } from './policy.ts';
 import { type Follower, perform } from './watch-acts.ts';
 import { decide, type Situation } from './watch-decide.ts';
+import { endAlone } from './watch-terms.ts';
 import type { Watching } from './watching.ts';
 
 /** A passive that lacks no more of the log is waited for again; bytes. */
@@ -73,6 +74,8 @@ export async function startActiveWatch(watching: Watching, database: Database): 
   let memory = await readMemory(cluster);
   let barrier = positionOf((await look(database)).position);
   let ticks = 0;
+  /** Up to where the log held changes that counted here alone, when the passive was seen in step again. */
+  let ownEnd: bigint | undefined;
   const untold: PairNotice[] = [];
   const collecting = { ...watching, tell: async (notice: PairNotice) => void untold.push(notice) };
 
@@ -90,6 +93,17 @@ export async function startActiveWatch(watching: Watching, database: Database): 
     await remember({ ...memory, seen: null });
     await writePair(database, { ...pair, policy });
     barrier = positionOf((await look(database)).position);
+  }
+
+  /** Waits over as many looks as the passive needs to apply what counted here alone before it was waited for. */
+  async function settleAlone(seen: Look, sender: Sender | undefined, node: Node): Promise<void> {
+    if (node.aloneSince === null || seen.synchronous === null || !isInStep(sender)) {
+      ownEnd = undefined;
+      return;
+    }
+    const end = ownEnd;
+    ownEnd ??= positionOf(seen.position);
+    if (end !== undefined && positionOf(sender?.replayed) >= end) await endAlone(watching, database);
   }
 
   /** What cannot be queued now is queued later. */
@@ -111,6 +125,7 @@ export async function startActiveWatch(watching: Watching, database: Database): 
       const follower: Follower = { id: id ?? '', host, since: sinceWhen(seen, next, memory) };
       for (const act of acts) await perform[act](collecting, database, follower);
       await remember(next);
+      await settleAlone(seen, sender, node);
       await tellAll();
     },
   };

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failure } from '../core/errors.ts';
 import { withLock } from '../core/lock.ts';
 import type { Database } from '../database/connection.ts';
-import { requireNode } from '../database/replication/node.ts';
+import { alone, requireNode, writeNode } from '../database/replication/node.ts';
 import { type ReplicationTerms, writeReplicationSettings } from '../database/replication/settings.ts';
 import { type Look, look } from './look.ts';
 import type { Watching } from './watching.ts';
@@ -33,9 +33,23 @@ export async function changeTerms(
     const now = await look(database);
     if (node.role !== 'active' || now.inRecovery || now.role === 'fenced' || !isDue(now)) return false;
     await before();
+    if (terms.synchronous === null) await writeNode(cluster, { ...node, ...alone(node) });
     await writeReplicationSettings(cluster, node, terms);
     await database.query('select pg_reload_conf()');
     await untilRead(database, terms);
     return true;
+  });
+}
+
+/** Records that the passive server has all that counted on this one alone, while no command changes whether it is waited for. */
+export async function endAlone(
+  { cluster, confdir }: Pick<Watching, 'cluster' | 'confdir'>,
+  database: Database,
+): Promise<void> {
+  await withLock(confdir, 'ha', async () => {
+    const node = await requireNode(cluster);
+    const now = await look(database);
+    if (node.role === 'active' && !now.inRecovery && now.synchronous !== null)
+      await writeNode(cluster, { ...node, aloneSince: null });
   });
 }

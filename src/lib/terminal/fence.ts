@@ -29,6 +29,11 @@ export function surroundings({ source, account, self }: OpenedSource, context: C
 export function warnOfFence(fenced: Fenced | undefined, { terminal }: Context): void {
   if (fenced === undefined) return;
   const active = fenced.peer === null ? 'another server' : `${fenced.peer.host} (port ${fenced.peer.port})`;
+  const { aloneSince } = fenced;
+  if (aloneSince !== null)
+    terminal.warn(
+      `since ${aloneSince} changes counted on this server alone: ${active} lacks what was acknowledged then`,
+    );
   terminal.warn(
     `the pair goes on without this server: ${active} is active, epoch ${fenced.epoch}; this one serves nothing\nktadmin: hint: ktadmin ha rejoin makes it the passive server`,
   );

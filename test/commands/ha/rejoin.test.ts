@@ -66,7 +66,7 @@ test('data that cannot be rewound are replaced by a copy, and kept', async () =>
   expect(ended).toEqual({
     status: 0,
     stdout: 'passive: follows localhost, epoch 2\n',
-    stderr: `what was here is kept in ${join(first.pgRootdir, kept[0] ?? 'nowhere')}\nnext, on localhost: ktadmin ha sync on\n`,
+    stderr: `what was here is kept in ${join(first.pgRootdir, kept[0] ?? 'nowhere')}; ktadmin-ha(8) says how to look into it\nnext, on localhost: ktadmin ha sync on\n`,
   });
   await must(second.ktadmin(['ha', 'sync', 'on']));
   expect(await first.query('select name from organization')).toBe('after');

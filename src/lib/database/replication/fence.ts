@@ -17,6 +17,8 @@ export interface Fenced {
   peer: Peer | null;
   /** Its epoch, as far as it is known here. */
   epoch: number;
+  /** Since when changes counted on this server alone; null where they did not, or nobody knows. */
+  aloneSince: string | null;
 }
 
 /** The other servers that may have gone on: the one on record, or where there is none yet, those that the database knows. */
@@ -45,17 +47,18 @@ export async function checkFence(
 ): Promise<Fenced | undefined> {
   const node = await readNode(cluster);
   if (node === undefined || node.role === 'passive' || !(await clusterExists(cluster))) return undefined;
+  const { aloneSince = null } = node;
   if (node.role === 'fenced') {
     // A run that was cut off may have come as far as node.json.
     if (await writeReplicationSettings(cluster, node)) await reloadSettings(cluster, 'fenced');
-    return { isNew: false, peer: node.peer, epoch: node.epoch };
+    return { isNew: false, peer: node.peer, epoch: node.epoch, aloneSince };
   }
   for (const peer of await othersOf(cluster, node)) {
     const successor = await findSuccessor(cluster, node, peer);
     if (successor === undefined) continue;
     await before(successor).catch(() => undefined);
     await fence(cluster, node, successor);
-    return { isNew: true, peer, epoch: successor.epoch };
+    return { isNew: true, peer, epoch: successor.epoch, aloneSince };
   }
   return undefined;
 }

@@ -12,6 +12,7 @@ const node = z.object({
   role: z.enum(['alone', 'active', 'passive', 'fenced']),
   epoch: z.number().check(z.nonnegative()),
   peer: z.nullable(peer),
+  aloneSince: z.optional(z.nullable(z.string().check(z.minLength(1)))),
 });
 
 /** Where the other server's PostgreSQL is reached. */
@@ -22,13 +23,20 @@ export type Role = z.infer<typeof node>['role'];
 
 /**
  * Who a host is: its own name for PostgreSQL, what it was last, the epoch of its pair that it knows, and the other server. It
- * lies outside the data directory and the configuration directory: both are copied to other hosts.
+ * lies outside the data directory and the configuration directory: both are copied to other hosts. `aloneSince` (ISO 8601) is
+ * written before a change can be acknowledged by this server alone, and becomes null once another one has all of them; where an
+ * earlier version wrote the file it is not known.
  */
 export type Node = z.infer<typeof node>;
 
 /** A host that is in no pair yet. */
 export function newNode(): Node {
-  return { id: `kt${randomBytes(8).toString('hex')}`, role: 'alone', epoch: 0, peer: null };
+  return { id: `kt${randomBytes(8).toString('hex')}`, role: 'alone', epoch: 0, peer: null, ...alone() };
+}
+
+/** Since when changes count on a server alone: from now on, unless they did so before. */
+export function alone({ aloneSince }: Partial<Node> = {}): { aloneSince: string } {
+  return { aloneSince: aloneSince ?? new Date().toISOString() };
 }
 
 const MAXIMUM_SIZE = 65_536;
