@@ -10,7 +10,7 @@ async function type(host, ...words) {
 /** Copies the configuration directory to the other host, as the procedure has it. */
 export async function copyConfiguration(active, passive) {
   const from = join(active.place, '.keytrustee');
-  await must(['rsync', '-zcav', '--exclude', '.ssl', from, `${passive.place}/.`]);
+  await must(['rsync', '-zcav', '--exclude', '.ssl', from, `${passive.place}/`]);
 }
 
 /**

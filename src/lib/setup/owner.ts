@@ -1,64 +1,13 @@
 import { join } from 'node:path';
-import { type Account, currentAccount, findAccount, isRoot } from '../core/account.ts';
-import { DEFAULT_ACCOUNT } from '../core/config.ts';
+import type { Account } from '../core/account.ts';
 import { auditDirectory } from '../core/configuration.ts';
 import { errorCode, failure } from '../core/errors.ts';
 import { exists, lstatOrNothing, makePrivateDirectory } from '../core/files.ts';
 import { ownerOf, refuseOpenDirectory } from '../core/ownership.ts';
-import { runChecked } from '../core/process.ts';
 import { checkSocketPath, clusterAt } from '../database/cluster.ts';
 import type { InitializeRequest } from './request.ts';
-
-/** Home of the service account, as the original product has it. */
-const HOME = '/var/lib/keytrustee';
-
-async function createAccount(notice: (text: string) => void): Promise<Account> {
-  const comment = 'Account used to manage keytrustee';
-  const args = [
-    '--system',
-    '--user-group',
-    '--no-create-home',
-    '--home-dir',
-    HOME,
-    '--shell',
-    '/bin/bash',
-    '--comment',
-    comment,
-  ];
-  await runChecked('useradd', [...args, DEFAULT_ACCOUNT]);
-  notice(`Created the system account ${DEFAULT_ACCOUNT}`);
-  const account = await findAccount(DEFAULT_ACCOUNT);
-  if (account === undefined) throw failure('failed', `the account ${DEFAULT_ACCOUNT} could not be created`);
-  return account;
-}
-
-async function chooseAccount({ name, fallback, sudoLine, notice }: OwnerChoice): Promise<Account> {
-  if (!isRoot()) {
-    const self = currentAccount();
-    if (name === undefined || name === self.name) return self;
-    throw failure('permission', `only root can make a server for ${name}`, sudoLine('root'));
-  }
-  const wanted = name ?? fallback;
-  const found = await findAccount(wanted ?? DEFAULT_ACCOUNT);
-  if (found?.uid === 0) throw failure('usage', 'the service account must not be root', 'give another --user');
-  if (found !== undefined) return found;
-  if (wanted === undefined || wanted === DEFAULT_ACCOUNT) return createAccount(notice);
-  throw failure(
-    'notFound',
-    `there is no account ${wanted}`,
-    `useradd --system --user-group --home-dir ${HOME} --shell /bin/bash ${wanted}`,
-  );
-}
-
-/** How the owner of a new server is chosen. */
-export interface OwnerChoice {
-  /** As typed: must be the owner. */
-  name: string | undefined;
-  /** From the environment: counts for a new server that root makes. */
-  fallback?: string | undefined;
-  sudoLine: (account: string) => string;
-  notice: (text: string) => void;
-}
+import { chooseAccount, type OwnerChoice } from './service-account.ts';
+import { takeOverCopy } from './take-over.ts';
 
 /**
  * Finds the account that a server belongs to, or will: whoever owns an existing configuration directory; else oneself;
@@ -82,7 +31,8 @@ export async function chooseOwner(confdir: string, choice: OwnerChoice): Promise
 
 /**
  * Makes the directories of a server for the account that it belongs to, or will. The place of the cluster is the
- * configuration's affair where there is one already. What cannot work is refused before anything is made.
+ * configuration's affair where there is one already. A copy of another host's server is given to the service account first.
+ * What cannot work is refused before anything is made.
  */
 export async function prepareServer(
   { confdir, newServer }: InitializeRequest,
@@ -90,12 +40,12 @@ export async function prepareServer(
   choice: OwnerChoice,
 ): Promise<Account> {
   if (isNew) checkSocketPath(clusterAt(newServer.PG_ROOTDIR, newServer.DB_PORT));
-  const account = await chooseOwner(confdir, choice);
+  const taken = await takeOverCopy(confdir, choice);
+  const account = taken?.account ?? (await chooseOwner(confdir, choice));
   await refuseOldKeys(confdir);
-  await prepareDirectory(confdir, account);
-  if (!isNew) return account;
-  await prepareDirectory(newServer.PG_ROOTDIR, account);
-  await prepareDirectory(auditDirectory(confdir, {}), account);
+  const ofNew = isNew ? [newServer.PG_ROOTDIR, auditDirectory(confdir, {})] : [];
+  for (const directory of [confdir, ...(taken?.directories ?? ofNew)])
+    await prepareDirectory(directory, account);
   return account;
 }
 
