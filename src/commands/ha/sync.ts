@@ -1,6 +1,6 @@
 import { failure } from '../../lib/core/errors.ts';
 import { setSync } from '../../lib/replication/sync.ts';
-import { command } from '../../lib/terminal/command.ts';
+import { command, flag } from '../../lib/terminal/command.ts';
 import { withPairSite } from '../../lib/terminal/pair.ts';
 
 function isOn([word, ...others]: string[]): boolean {
@@ -11,12 +11,17 @@ function isOn([word, ...others]: string[]): boolean {
 /** `ha sync`: whether a change counts only once the passive server has applied it. */
 export default command({
   libraries: ['pg', 'writeFileAtomic', 'ora'],
-  options: {},
+  options: {
+    notPromoted: flag(
+      '--not-promoted',
+      'off: the passive server, which cannot be asked, has not been promoted',
+    ),
+  },
   words: '<on|off>',
   examples: ['ktadmin ha sync on', 'ktadmin ha sync off'],
-  async run(_values, { settings, terminal, args }) {
+  async run({ notPromoted }, { settings, terminal, args }) {
     const sync = isOn(args);
-    return await withPairSite(settings, terminal, 'ha.sync', (site) => setSync(site, sync));
+    return await withPairSite(settings, terminal, 'ha.sync', (site) => setSync(site, sync, notPromoted));
   },
   async print({ sync, passive, changed }, terminal) {
     const again = changed ? '' : ' (it was so already)';

@@ -26,7 +26,8 @@ const SILENCE = new Set([
   ...['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'],
 ]);
 
-function foundBy(error: unknown): Found {
+/** What a connection that failed tells of a port. */
+export function foundBy(error: unknown): Found {
   const cause = (error as { cause?: unknown }).cause ?? error;
   const code = errorCode(cause) ?? '';
   if (code === 'ECONNREFUSED') return 'refused';

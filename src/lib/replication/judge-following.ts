@@ -30,7 +30,7 @@ const synchronous = whereFollowed(({ other, away }, { active, follower, sender }
     return remark(['critical', 'catching-up'], message, 'wait; ktadmin ha status shows how far it is');
   }
   const since = active.here && away !== null ? ` since ${time(new Date(away))}` : '';
-  const next = `${at(follower, 'ktadmin db start')}; to go on without it, ${at(active, 'ktadmin ha sync off')}`;
+  const next = `${at(follower, 'ktadmin db start')}; to go on without it, where it was not promoted: ${at(active, 'ktadmin ha sync off')}`;
   return remark(['critical', 'passive-away'], `${follower.host} is away${since}: writes are refused`, next);
 });
 
@@ -45,7 +45,9 @@ const degraded = whereFollowed((_facts, { active, follower, sender }) => {
 
 const asynchronous = whereFollowed((_facts, { active, follower, sender }) => {
   if (active.look.synchronous !== null || active.look.degraded !== null) return undefined;
-  const first = sender === undefined ? `${at(follower, 'ktadmin db start')}; then ` : '';
+  // Since a promotion the other one may be the former active server.
+  const rejoin = (active.pair?.epoch ?? 1) > 1 ? `; ${at(follower, 'ktadmin ha rejoin')}` : '';
+  const first = sender === undefined ? `${at(follower, 'ktadmin db start')}${rejoin}; then ` : '';
   const message = `sync is off: what is acknowledged may be on ${active.host} alone`;
   return remark(['warning', 'sync-off'], message, `${first}${at(active, 'ktadmin ha sync on')}`);
 });

@@ -7,11 +7,15 @@ import { alone, type Node, requireNode, writeNode } from '../database/replicatio
 import { type PairNode, readNodes, readPair, writePair } from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
+import { refusePromoted } from './refuse-promoted.ts';
 import type { PairSite } from './site.ts';
 
 /** How long the passive may take to be synchronous; milliseconds. It streams already. */
 const LIMIT = 20_000;
 const POLL = 50;
+
+/** A passive that has joined may take so long to follow again after a cut link; milliseconds. */
+const FOLLOW_LIMIT = 15_000;
 
 /** Whether changes wait for the passive from now on. */
 export interface SyncState {
@@ -32,13 +36,23 @@ async function refusePassive(database: Database): Promise<void> {
 }
 
 /** The passive server that follows now. */
-async function followerOf(database: Database, node: Node): Promise<PairNode> {
+async function findFollower(database: Database, node: Node): Promise<PairNode | undefined> {
   const { rows } = await database.query<{ name: string }>(
     "select application_name as name from pg_stat_replication where state = 'streaming'",
   );
   const streaming = new Set(rows.map(({ name }) => name));
-  const found = (await readNodes(database)).find(({ id }) => id !== node.id && streaming.has(id));
-  if (found !== undefined) return found;
+  return (await readNodes(database)).find(({ id }) => id !== node.id && streaming.has(id));
+}
+
+/** The same, waited for where one has joined. */
+async function followerOf(database: Database, node: Node): Promise<PairNode> {
+  const isJoined = (await readNodes(database)).some(({ id }) => id !== node.id);
+  for (const end = Date.now() + (isJoined ? FOLLOW_LIMIT : 0); ; await delay(POLL)) {
+    checkInterruption();
+    const found = await findFollower(database, node);
+    if (found !== undefined) return found;
+    if (Date.now() >= end) break;
+  }
   throw failure(
     'state',
     'no passive server follows this one',
@@ -108,7 +122,7 @@ async function turnOff(site: PairSite, database: Database, node: Node): Promise<
 }
 
 /** On the active server: whether changes count only once the passive has applied them. */
-export async function setSync(site: PairSite, sync: boolean): Promise<SyncState> {
+export async function setSync(site: PairSite, sync: boolean, isNotPromoted: boolean): Promise<SyncState> {
   const node = await requireNode(site.cluster);
   return withDatabase(
     site.cluster,
@@ -116,7 +130,9 @@ export async function setSync(site: PairSite, sync: boolean): Promise<SyncState>
       await refusePassive(database);
       if (node.role === 'fenced')
         throw failure('state', 'the pair went on without this server', 'ktadmin ha rejoin');
-      return sync ? await turnOn(site, database, node) : await turnOff(site, database, node);
+      if (sync) return await turnOn(site, database, node);
+      await refusePromoted(site, database, node, isNotPromoted);
+      return await turnOff(site, database, node);
     },
     REPLICATION_DATABASE,
   );

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { must, sharedPair } from '../../support/pair.ts';
 import { isAlive } from '../../support/processes.ts';
 import { refusal, said } from '../../support/refusal.ts';
-import { type TestServer, until } from '../../support/sandbox.ts';
+import { freePort, replaceIn, type TestServer, until } from '../../support/sandbox.ts';
 
 const pair = sharedPair();
 
@@ -57,4 +57,31 @@ test('defect: rejoin discarded unasked what a server had acknowledged alone, aft
   expect([await aloneSince(first), await aloneSince(second)]).toEqual([null, expect.any(String)]);
   await must(second.ktadmin(['ha', 'sync', 'on']));
   expect([await aloneSince(first), await aloneSince(second)]).toEqual([null, null]);
+});
+
+test('defect: sync off asked nobody, and both servers took writes once the passive one was promoted', async () => {
+  const { active: second, passive: first } = { active: pair.passive, passive: pair.active };
+  const file = join(second.pgRootdir, 'replication/node.json');
+  const [real, silent] = ['"host": "localhost"', '"host": "nowhere.invalid"'];
+  await replaceIn(file, [[real, silent]]);
+  expect(await says(second, 'ha', 'sync', 'off')).toMatchObject({
+    ...{ status: 3, stdout: '' },
+    stderr: expect.stringMatching(
+      /^ktadmin: error: nobody knows whether nowhere.invalid was promoted: .*\nktadmin: hint: --not-promoted, where/,
+    ),
+  });
+  await replaceIn(file, [[silent, real]]);
+  const itsFile = join(first.pgRootdir, 'replication/node.json');
+  const [open, closed] = [`"port": ${second.port}`, `"port": ${await freePort()}`];
+  // As where the link is cut.
+  await replaceIn(itsFile, [[open, closed]]);
+  await must(first.ktadmin(['ha', 'promote', '-q']));
+  expect(await says(second, 'ha', 'sync', 'off')).toEqual(
+    refusal(
+      3,
+      'the pair went on without this server: localhost is active, epoch 3',
+      'ktadmin ha rejoin makes it the passive server',
+    ),
+  );
+  expect(await second.query("select current_setting('keytrustee.role')")).toBe('fenced');
 });

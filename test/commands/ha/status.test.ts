@@ -128,7 +128,8 @@ test('the passive is down: writes are refused, and each side says where to start
   const { active, passive } = pair;
   await must(passive.ktadmin(['db', 'stop']));
   await until(async () => (await told(active)).state === 'passive-away', 'it is missed');
-  const off = 'on localhost: ktadmin db start; to go on without it, ktadmin ha sync off';
+  const off =
+    'on localhost: ktadmin db start; to go on without it, where it was not promoted: ktadmin ha sync off';
   expect(await told(active)).toMatchObject({
     writes: false,
     sync: 'on',
@@ -138,7 +139,10 @@ test('the passive is down: writes are refused, and each side says where to start
   const start = `ktadmin db start --pg-rootdir ${passive.pgRootdir}`;
   expect(next(await told(passive, 7))).toEqual([
     ['database-away', start],
-    ['passive-away', 'ktadmin db start; to go on without it, on localhost: ktadmin ha sync off'],
+    [
+      'passive-away',
+      'ktadmin db start; to go on without it, where it was not promoted: on localhost: ktadmin ha sync off',
+    ],
   ]);
   expect((await judged(passive))[0]).toBe('UNKNOWN');
   await must(passive.ktadmin(['db', 'start']));

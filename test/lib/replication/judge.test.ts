@@ -82,7 +82,7 @@ test('the passive is away: since when, and what to do on which server', () => {
     [
       ...['critical', 'passive-away'],
       'passive.example.com is away since 2026-01-02T03:04:05Z: writes are refused',
-      'on passive.example.com: ktadmin db start; to go on without it, ktadmin ha sync off',
+      'on passive.example.com: ktadmin db start; to go on without it, where it was not promoted: ktadmin ha sync off',
     ],
   ]);
   expect(statusOf(away)).toMatchObject({ writes: false, awaySince: '2026-01-02T03:04:05.678Z' });
