@@ -42,7 +42,7 @@ export async function copyOf(active: TestServer, atEnd: AtEnd = onTestFinished):
 }
 
 /** Makes a pair by the documented commands. */
-export async function testPair({
+async function testPair({
   stage = 'synchronous' as Stage,
   atEnd = onTestFinished as AtEnd,
 } = {}): Promise<TestPair> {

@@ -27,7 +27,7 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
   read_only: [
     'state',
     'it is a passive server, which writes nothing',
-    'it does once it is promoted: ktadmin ha promote, there',
+    'name the active server: keytrustee register --server; this one writes once it is promoted: ktadmin ha promote, there',
   ],
   fenced: [
     'state',
@@ -39,6 +39,7 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
     'its passive server is away, and it writes nothing that it alone would have',
     'it does when the passive server is back',
   ],
+  database_away: ['unreachable', 'its database does not answer, or has too much to do'],
   unconfirmed: ['unreachable', 'it does not know whether its passive server has it too'],
   no_room: [
     'failed',
@@ -55,6 +56,9 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
 /** What a server refuses because of what it is now: another may do it, and it itself later. Nothing was written. */
 const STATE_REASONS = new Set(['read_only', 'fenced', 'passive_away']);
 
+/** What says of a server "it" or "its": the server is named before. */
+const OF_SERVER = new Set([...STATE_REASONS, 'database_away', 'unconfirmed']);
+
 /** Whether a server refused because of what it is now. */
 export const isOfState = ({ reason }: Refusal): boolean => STATE_REASONS.has(reason ?? '');
 
@@ -65,6 +69,7 @@ export function wroteNothing(answer: HttpAnswer): boolean {
   return (
     answer.status < 500 ||
     STATE_REASONS.has(code) ||
+    code === 'database_away' ||
     code === 'no_room' ||
     message.includes('nothing was written')
   );
@@ -120,11 +125,11 @@ export interface Refusal extends KeyTrusteeError {
 
 /** The error of an answer that is a refusal. */
 export function refusal(peer: Peer, answer: HttpAnswer): Refusal {
-  const { code, message } = errorOf(answer);
-  const words = message === '' ? `status ${answer.status}` : message;
-  const meaning = MEANINGS[code] ?? ([statusOf(answer), `${peer.url}: ${words}`] as const);
+  const { code, message: said } = errorOf(answer);
+  const words = said === '' ? `status ${answer.status}` : said;
+  const [status, message, hint] = MEANINGS[code] ?? [statusOf(answer), `${peer.url}: ${words}`];
   const seconds = Number(answer.headers['retry-after']);
-  return Object.assign(failure(...meaning), {
+  return Object.assign(failure(status, OF_SERVER.has(code) ? `${peer.url}: ${message}` : message, hint), {
     httpStatus: answer.status,
     reason: code,
     ...(seconds > 0 ? { retryAfter: seconds * 1000 } : {}),

@@ -31,8 +31,9 @@ function wordsOf({ url }: Peer, { message }: Error): string {
   return message.includes(url) ? message : `${url}: ${message}`;
 }
 
-/** Whether another try at this server may end otherwise. */
-function mayChange(error: Refusal): boolean {
+/** Whether another try may end otherwise. A passive server that is the only one that is known is not waited for. */
+function mayChange({ all }: Peers, error: Refusal): boolean {
+  if (all.length === 1 && error.reason === 'read_only') return false;
   return error.code === 'unreachable' || isOfState(error) || error.httpStatus !== undefined;
 }
 
@@ -64,7 +65,8 @@ function codeOf(errors: Refusal[], course: Course | undefined) {
 }
 
 /** The error of a call that no server did. */
-function giveUp({ all }: Peers, failures: Map<Peer, Refusal>, course: Course | undefined): KeyTrusteeError {
+function giveUp(peers: Peers, failures: Map<Peer, Refusal>, course: Course | undefined): KeyTrusteeError {
+  const { all } = peers;
   const told = all.flatMap((peer) => {
     const error = failures.get(peer);
     return error === undefined
@@ -72,7 +74,8 @@ function giveUp({ all }: Peers, failures: Map<Peer, Refusal>, course: Course | u
       : [{ error, words: all.length > 1 ? wordsOf(peer, error) : error.message }];
   });
   const errors = told.map(({ error }) => error);
-  if (errors.length === 1 && errors[0] !== undefined && !mayChange(errors[0])) return errors[0];
+  const [only] = errors;
+  if (errors.length === 1 && only !== undefined && !isOfState(only) && !mayChange(peers, only)) return only;
   const code = codeOf(errors, course);
   const main =
     errors.find((error) => error.reason === 'passive_away') ?? errors.find((error) => error.code === code);
@@ -133,7 +136,10 @@ export async function persist<T>(
     for (const [peer, error] of known) passed.set(peer, wordsOf(peer, error));
     if (ran.won !== undefined) return { ...ran.won, passed };
     const delay = delayOf(round, failures.values());
-    if (Date.now() + delay + leastTime(begun) >= end || ![...failures.values()].some(mayChange))
+    if (
+      Date.now() + delay + leastTime(begun) >= end ||
+      ![...failures.values()].some((error) => mayChange(peers, error))
+    )
       throw giveUp(peers, known, course);
     await sleep(delay, undefined, { signal: interruption }).catch(checkInterruption);
   }

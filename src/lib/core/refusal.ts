@@ -20,6 +20,7 @@ export const REFUSALS = {
   read_only: [503, 'this is the passive server: nothing was written, ask the active one'],
   fenced: [503, 'this server is fenced, because its pair went on without it: nothing was written'],
   passive_away: [503, 'the passive server is away, and writes need both: nothing was written'],
+  database_away: [503, 'the database does not answer, or has too much to do: nothing was written'],
   unconfirmed: [503, 'it is not known whether it is kept: repeat the request'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 
@@ -60,6 +61,11 @@ const AT_TERMINAL = {
     'state',
     'nothing was written: the passive server is away, and writes need both',
     'ktadmin ha status shows why',
+  ],
+  database_away: [
+    'unreachable',
+    'nothing was written: the database does not answer, or has too much to do',
+    'ktadmin db status shows why',
   ],
   unconfirmed: [
     'unreachable',

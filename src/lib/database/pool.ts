@@ -1,5 +1,7 @@
 import type { ClientConfig } from 'pg';
 import { load } from '../core/lazy.ts';
+import { WriteRefusal } from '../core/refusal.ts';
+import { isUnavailable } from './availability.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
 import { type Writing, withWriting } from './gate.ts';
@@ -88,15 +90,25 @@ export async function withPooled<T>(
   }
 }
 
-/** Runs `work` in one transaction that may write, on a connection of the pool; see `withWriting`. */
+/** Whether the database failed before anything was committed; of a commit that is lost `withWriting` says that itself. */
+const isBeforeCommit = (error: unknown) => !(error instanceof WriteRefusal) && isUnavailable(error);
+
+/**
+ * Runs `work` in one transaction that may write, on a connection of the pool; see `withWriting`. Where there was no turn or
+ * no connection, or it was lost before the commit was sent, it is refused for sure: nothing was written.
+ */
 export async function withPooledTransaction<T>(
   pool: DatabasePool,
   work: (database: Database) => Promise<T>,
   writing?: Writing,
 ): Promise<T> {
-  return turnsOf(pool).take(() =>
-    withPooled(pool, (database) => withWriting(database, () => work(database), writing)),
-  );
+  try {
+    return await turnsOf(pool).take(() =>
+      withPooled(pool, (database) => withWriting(database, () => work(database), writing)),
+    );
+  } catch (error) {
+    throw isBeforeCommit(error) ? new WriteRefusal('database_away', error) : error;
+  }
 }
 
 const turns = new WeakMap<DatabasePool, Turns>();

@@ -6,6 +6,7 @@ import { endpointOf, probe } from '../tls/probe.ts';
 import { critical, type Finding, fine, LOOK_LIMIT, warning } from './diagnosis.ts';
 
 const START = 'systemctl start keytrusteed';
+const REJOIN = 'ktadmin ha rejoin';
 const LOG = 'journalctl -u keytrusteed';
 
 /** No answer about readiness is longer; characters. */
@@ -31,13 +32,13 @@ async function askReadiness(address: string): Promise<{ status: number | undefin
   });
 }
 
-/** What of a server is not ready, as it says itself; it is refused like any other request where there are too many. */
-function notReady(body: string): string {
+/** Judges a server that is not ready, as it says itself; it is refused like any other request where there are too many. */
+function judgeNotReady(body: string): Finding {
   const { checks, role } = JSON.parse(body) as { checks?: Record<string, string>; role?: string };
-  if (checks === undefined) return 'is too busy to answer';
-  if (role === 'fenced') return 'is fenced: its pair went on without it';
+  if (checks === undefined) return critical('is too busy to answer', LOG);
+  if (role === 'fenced') return critical('is fenced: its pair went on without it', REJOIN);
   const failed = Object.keys(checks).filter((name) => checks[name] !== 'ok');
-  return `is not ready: ${failed.join(', ')}`;
+  return critical(`is not ready: ${failed.join(', ')}`, LOG);
 }
 
 /** Judges a server that is ready: a passive one takes no writes, and is as it should be. */
@@ -60,7 +61,7 @@ async function judgeAnswer({ addresses: [address = ''], pid }: ServerState): Pro
   const { status, body } = answer;
   if (status === 200) return judgeReady(body, `ready at ${address}, pid ${pid}`);
   if (status !== 503) return critical(`answers with status ${String(status)} at ${address}`, LOG);
-  return critical(notReady(body), LOG);
+  return judgeNotReady(body);
 }
 
 /** Judges the server that runs, if one does: whether it answers, also by HTTPS, and can serve. */

@@ -14,7 +14,14 @@ import { withPeer } from '../database/replication/peer.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { countOwn } from './own-data.ts';
-import { activeNode, type PeerFacts, readPeerFacts, refuseStranger } from './peer-facts.ts';
+import {
+  activeNode,
+  type PeerFacts,
+  readPeerFacts,
+  refuseSelf,
+  refuseStranger,
+  thisServer,
+} from './peer-facts.ts';
 import { refuseLoss } from './rejoin-checks.ts';
 import type { PairSite } from './site.ts';
 
@@ -49,8 +56,7 @@ async function refuseUnfit(site: PairSite, node: Node, peer: Peer, facts: PeerFa
       'name the active one; ktadmin ha status tells it',
     );
   const active = activeNode(facts, peer);
-  if (active.id === node.id)
-    throw failure('usage', `${host} is this server`, 'name the active server, and run it on the passive one');
+  if (active.id === node.id) throw thisServer(host);
   refuseStranger(active, site.self, peer);
 }
 
@@ -111,6 +117,7 @@ export async function follow(cluster: Cluster, account: Account): Promise<void> 
 export async function join(site: PairSite, peer: Peer, replace: boolean): Promise<Joined> {
   const { cluster, account, reporter } = site;
   const node = await requireNode(cluster);
+  refuseSelf(peer, site.self);
   const facts = await readPeerFacts(cluster, peer);
   await refuseUnfit(site, node, peer, facts);
   const done = { role: 'passive', id: node.id, active: peer.host, timeline: facts.timeline } as const;

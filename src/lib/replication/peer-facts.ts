@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { failure } from '../core/errors.ts';
 import type { Cluster } from '../database/cluster.ts';
 import type { Database } from '../database/connection.ts';
@@ -36,6 +37,17 @@ async function read(database: Database): Promise<PeerFacts> {
     ...{ isPassive: row.passive, systemIdentifier: row.system, timeline: row.timeline, major: row.major },
     ...{ pair: await readPair(database), nodes: await readNodes(database) },
   };
+}
+
+/** Refuses a name of this server itself, which may not even run. */
+export function refuseSelf({ host, port }: Peer, self: Self): void {
+  const own = [self.host, hostname(), 'localhost'].map((name) => name.toLowerCase());
+  if (port === self.port && own.includes(host.toLowerCase())) throw thisServer(host);
+}
+
+/** The error where the other server turns out to be this one. */
+export function thisServer(host: string): Error {
+  return failure('usage', `${host} is this server`, 'name the active server, and run it on the passive one');
 }
 
 /** Asks the other server what it is. */

@@ -15,7 +15,7 @@ import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { dropOwnSlots } from '../database/replication/slots.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { announce, follow } from './join.ts';
-import { type PeerFacts, readPeerFacts } from './peer-facts.ts';
+import { type PeerFacts, readPeerFacts, refuseSelf } from './peer-facts.ts';
 import { peerOf, refuseLoss, refuseRejoin } from './rejoin-checks.ts';
 import type { PairSite } from './site.ts';
 
@@ -129,6 +129,7 @@ export async function rejoin(
   const { cluster, account, reporter } = site;
   const node = await requireNode(cluster);
   const peer = peerOf(node, wished);
+  refuseSelf(peer, site.self);
   const facts = await readPeerFacts(cluster, peer);
   await settleRewind(cluster);
   await refuseRejoin(site, node, peer, facts);

@@ -63,6 +63,14 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
 /** What a person who looks after the server has to see to; the state of a pair that is as it should be is no trouble. */
 const PAIR_TROUBLE = new Set<RefusalCode>(['passive_away', 'unconfirmed']);
 
+/** The same of the database, or of what else a request needs. */
+const DATABASE_TROUBLE = new Set<RefusalCode>(['unavailable', 'database_away']);
+
+/** What the log tells: not that the database is away, but how it failed. */
+function causeOf(error: unknown): unknown {
+  return error instanceof WriteRefusal && error.refusal === 'database_away' ? error.cause : error;
+}
+
 /** How often the same trouble is told; milliseconds. A database that is down fails thousands of requests. */
 const TROUBLE_PAUSE = 5000;
 
@@ -132,7 +140,8 @@ export function useAnswers(app: App, services: Services): void {
       return send(reply, 500, 'internal', 'the server made a mistake, which its log tells of');
     }
     // The socket and not the request, which is destroyed as soon as its body was read.
-    if (refusal.code === 'unavailable' && !request.socket.destroyed) trouble.tell(cause, request);
+    if (DATABASE_TROUBLE.has(refusal.code) && !request.socket.destroyed)
+      trouble.tell(causeOf(cause), request);
     if (PAIR_TROUBLE.has(refusal.code)) pairTrouble.tell(cause, request);
     return sendRefusal(reply, refusal);
   });

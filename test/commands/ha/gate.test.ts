@@ -97,7 +97,7 @@ test('where the passive server hangs, no request does: the outcome is told as un
   });
   expect(codes.filter((code) => code === 'unconfirmed').length).toBeGreaterThanOrEqual(8);
   // The others found no connection in time, or were refused when the loss was seen.
-  for (const code of new Set(codes)) expect(['unconfirmed', 'passive_away', 'unavailable']).toContain(code);
+  for (const code of new Set(codes)) expect(['unconfirmed', 'passive_away', 'database_away']).toContain(code);
   expect(await own.put('first', 'handle=first', key)).toMatchObject({ status: 503, json: { error: AWAY } });
   await pair.thaw();
   await pair.passive.query('select pg_wal_replay_resume()');
@@ -134,4 +134,20 @@ test('a command whose commit loses the passive server says that it does not know
   expect(await disable()).toMatchObject({ status: 0 });
   for (const at of [own, there])
     expect(await at.ask('GET', '/v1/handles/first')).toMatchObject({ status: 403 });
+});
+
+test('a write that finds PostgreSQL stopped is refused for sure, and a read is as it was', async () => {
+  expect(await pair.active.ktadmin(['db', 'stop'])).toMatchObject({ status: 0 });
+  const message = 'the database does not answer, or has too much to do: nothing was written';
+  const away = { code: 'database_away', message };
+  expect(await own.put('away')).toMatchObject({
+    ...{ status: 503, json: { error: away }, headers: { 'retry-after': '5' } },
+  });
+  expect(await own.ask('DELETE', '/v1/handles/kept-0')).toMatchObject({ status: 503, json: { error: away } });
+  expect(await own.ask('GET', '/v1/handles/kept-1')).toMatchObject({
+    ...{ status: 503, json: { error: { code: 'unavailable' } } },
+  });
+  const added = await pair.active.orgtool(['add', '-n', 'third', '-c', 'root@localhost']);
+  expect(added.status).toBe(7);
+  expect(withoutDrop(added.stderr)).toMatch(/^ktadmin: error: the database does not answer \(/);
 });

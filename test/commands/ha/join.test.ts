@@ -86,6 +86,25 @@ test('a server that runs nowhere is told of; nothing is changed', async () => {
   expect(await node(passive)).toEqual(before);
 });
 
+test('this server itself, also where its database does not run, and a name that nobody knows are told as such', async () => {
+  const { passive } = pair;
+  const alone = await testServer({ start: false });
+  for (const server of [passive, alone]) {
+    const itself = joining(await server.ktadmin(['ha', 'join', '--active', `LocalHost:${server.port}`]));
+    const hint = 'name the active server, and run it on the passive one';
+    expect(itself).toEqual({ status: 2, stdout: '', stderr: told('LocalHost is this server', hint) });
+  }
+  // No resolver asks anybody for such a name: this test needs no DNS.
+  const name = `${'a'.repeat(64)}.example`;
+  expect(joining(await passive.ktadmin(['ha', 'join', '--active', `${name}:1`]))).toEqual({
+    ...{ status: 7, stdout: '' },
+    stderr: told(
+      `the name ${name} is not known here`,
+      'is it spelled right? DNS, or /etc/hosts of this server, has to know it',
+    ),
+  });
+});
+
 test('the passive server starts while the active one is away, serves what it has, and catches up', async () => {
   const { active, passive } = pair;
   await must(active.ktadmin(['db', 'stop']));

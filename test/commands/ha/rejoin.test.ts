@@ -22,11 +22,7 @@ test('nothing to rejoin: the other one is passive, is this server, answers nowhe
     ),
   );
   expect(await rejoin(active, '--active', `localhost:${active.port}`)).toEqual(
-    refusal(
-      3,
-      'localhost does not know itself as the active server: its promotion was cut off, or it is this server',
-      'on localhost: ktadmin ha promote finishes it',
-    ),
+    refusal(2, 'localhost is this server', 'name the active server, and run it on the passive one'),
   );
   expect(await rejoin(active, '--active', 'localhost:1')).toMatchObject({ status: 7, stdout: '' });
   expect(await rejoin(alone)).toEqual(

@@ -190,6 +190,7 @@ test('an active server that was cut off, and whose pair went on without it, fenc
   const fenced =
     'CRITICAL  replication  fenced: the pair went on without this server; next: ktadmin ha rejoin\n';
   expect(stdout).toContain(fenced);
+  expect(stdout).toMatch(/server +is fenced: its pair went on without it; next: ktadmin ha rejoin\n/);
   expect((await told(passive)).remarks.map(({ code }) => code)).toEqual(['peer-fenced']);
   await until(async () => (await metrics())['role{role="fenced"}'] === 1, 'its metrics say so');
   expect((await metrics()).writes).toBe(0);

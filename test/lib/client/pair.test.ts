@@ -100,9 +100,42 @@ test('refused with any of the words for a state, by both servers, a put wrote no
     ],
     [
       'A: it is a passive server, which writes nothing',
-      'nothing was written; it does once it is promoted: ktadmin ha promote, there',
+      'nothing was written; name the active server: keytrustee register --server; this one writes once it is promoted: ktadmin ha promote, there',
     ],
   ]);
+});
+
+test('a write that the database of a server did not take wrote nothing, and goes to the next server', async () => {
+  const pair = await newPair(homeFor);
+  pair.active.reply = refusing('database_away');
+  expect(await failed((await pair.open(LIMIT)).put(secret))).toEqual({
+    code: 'unreachable',
+    message: `${pair.active.url}: its database does not answer, or has too much to do; ${pair.passive.url}: it is a passive server, which writes nothing`,
+    hint: 'nothing was written',
+    outcome: 'nothing-written',
+  });
+  expect(await readdir(join(pair.home, 'pending'))).toEqual([]);
+  pair.passive.reply = () => undefined;
+  await (await pair.open()).put(secret);
+  expect(pair.store.size).toBe(1);
+});
+
+test('the only server of a client is named; where it is a passive one, nothing is waited for', async () => {
+  const pair = await newPair(homeFor);
+  const home = await homeFor(pair.passive.url, pair.passive.url);
+  // Had it waited, the test would have come to its own limit.
+  expect(await failed((await opener(home)(600_000)).put(secret))).toEqual({
+    code: 'state',
+    message: `${pair.passive.url}: it is a passive server, which writes nothing`,
+    hint: 'nothing was written; name the active server: keytrustee register --server; this one writes once it is promoted: ktadmin ha promote, there',
+    outcome: 'nothing-written',
+  });
+  expect(writes(pair.passive)).toBe(1);
+  pair.passive.reply = refusing('passive_away');
+  expect(await failed((await opener(home)(LIMIT)).put(secret))).toMatchObject({
+    message: `${pair.passive.url}: its passive server is away, and it writes nothing that it alone would have`,
+    outcome: 'nothing-written',
+  });
 });
 
 test('refused with any other word for a fault of the server, nobody knows; unless it could not write yet', async () => {

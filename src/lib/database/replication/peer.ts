@@ -9,6 +9,9 @@ import { REPLICATION_DATABASE, REPLICATION_ROLE, replicationFiles } from './plac
 /** No other server is waited for longer, to connect and for each answer; milliseconds. */
 const LIMIT = 5000;
 
+/** What the resolver says of a name: there is none, or nobody can be asked. */
+const NAMELESS = new Set(['ENOTFOUND', 'EAI_AGAIN']);
+
 const CERTIFICATE = /certificate|CERT_|SELF_SIGNED|UNABLE_TO|HOSTNAME|altnames/i;
 
 function explainPeer(error: unknown, { host, port }: Peer): Error {
@@ -23,6 +26,13 @@ function explainPeer(error: unknown, { host, port }: Peer): Error {
       error,
     );
   }
+  if (code !== undefined && NAMELESS.has(code))
+    return failure(
+      'unreachable',
+      `the name ${host} is not known here`,
+      'is it spelled right? DNS, or /etc/hosts of this server, has to know it',
+      error,
+    );
   const brief = code === undefined ? message : code;
   return failure(
     'unreachable',
