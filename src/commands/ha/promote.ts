@@ -35,8 +35,12 @@ export default command({
     const wish = { fence, isStopped: values.iHaveStoppedTheActive, acceptLoss: values.acceptDataLoss };
     return withPairSite(settings, terminal, 'ha.promote', (site) => promote(site, wish));
   },
-  async print({ epoch, former }, terminal) {
+  async print({ epoch, former, confirmed }, terminal) {
     await terminal.write(`active: this server, since epoch ${epoch}\n`);
+    if (!confirmed)
+      terminal.notice(
+        `not known here: whether ktadmin ha sync off was run on ${former ?? 'the other server'}; what it acknowledged after that is not here`,
+      );
     const next = `on ${former ?? 'the other server'}: ktadmin ha rejoin; then here: ktadmin ha sync on`;
     terminal.warn(`it goes on alone: what is written now is on no other server\nktadmin: hint: ${next}`);
   },

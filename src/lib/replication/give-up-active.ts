@@ -65,11 +65,18 @@ function refuseRunning(peer: Peer, sight: Sight, { isStopped }: Wish): void {
     );
 }
 
-/** Has the active server stopped, or makes sure that it is: nothing that it acknowledges is missing here. */
-export async function giveUpActive(site: PairSite, wish: Wish, { node, pair, other }: Known): Promise<void> {
+/**
+ * Has the active server stopped, or makes sure that it is: nothing that it acknowledges is missing here. Whether it said itself
+ * that nothing is.
+ */
+export async function giveUpActive(
+  site: PairSite,
+  wish: Wish,
+  { node, pair, other }: Known,
+): Promise<boolean> {
   const { cluster, account, reporter } = site;
   const { peer } = node;
-  if (peer === null) return;
+  if (peer === null) return false;
   const own = { id: node.id, systemIdentifier: (await readControlData(cluster)).systemIdentifier };
   const look = () => lookAtActive(cluster, peer, other?.httpsPort, own);
   const sight = await reporter.step(`asking ${peer.host}`, look);
@@ -79,11 +86,12 @@ export async function giveUpActive(site: PairSite, wish: Wish, { node, pair, oth
   const how = fence !== undefined ? 'command' : wish.isStopped ? 'stated' : 'refused';
   await site.record({ from: peer.host, stopped: how, acceptLoss: wish.acceptLoss });
   reached('promote-recorded');
-  if (fence === undefined) return;
+  const isConfirmed = sight.postgres === 'active' && sight.isInStep;
+  if (fence === undefined) return isConfirmed;
   await reporter.step(`stopping ${peer.host}`, () => runFenceCommand(fence, account.home));
-  if (sight.postgres === 'refused' || sight.postgres === 'silent') return;
+  if (sight.postgres === 'refused' || sight.postgres === 'silent') return isConfirmed;
   const { postgres } = await look();
-  if (postgres !== 'active' && postgres !== 'answers') return;
+  if (postgres !== 'active' && postgres !== 'answers') return isConfirmed;
   throw failure(
     'state',
     `the fence command ended well, but PostgreSQL of ${name(peer)} still answers`,

@@ -23,6 +23,8 @@ export interface Promoted {
   timeline: number;
   /** The server that was active, by its host name. */
   former: string | null;
+  /** Whether the active server said itself, to this run, that all it had acknowledged is here. */
+  confirmed: boolean;
   sync: false;
 }
 
@@ -83,14 +85,15 @@ async function timelineOf(database: Database): Promise<number> {
   return rows[0]?.timeline ?? 0;
 }
 
-async function takeOver(site: PairSite, wish: Wish, database: Database, known: Known): Promise<void> {
-  await giveUpActive(site, wish, known);
+async function takeOver(site: PairSite, wish: Wish, database: Database, known: Known): Promise<boolean> {
+  const isConfirmed = await giveUpActive(site, wish, known);
   reached('promote-fenced');
   await untilReplayed(database);
   reached('promote-replayed');
   await writeNode(site.cluster, known.node);
   await endRecovery(database);
   reached('promote-promoted');
+  return isConfirmed;
 }
 
 /**
@@ -106,11 +109,12 @@ export async function promote(site: PairSite, wish: Wish): Promise<Promoted> {
     async (database) => {
       const known = await know(database, node);
       const former = node.peer?.host ?? null;
-      if (known.isPassive) await takeOver(site, wish, database, known);
+      let confirmed = false;
+      if (known.isPassive) confirmed = await takeOver(site, wish, database, known);
       else await site.record({ from: former, finish: true });
       const epoch = await settle(site, database, known);
       const timeline = await timelineOf(database);
-      return { role: 'active', id: node.id, epoch, timeline, former, sync: false };
+      return { role: 'active', id: node.id, epoch, timeline, former, confirmed, sync: false };
     },
     REPLICATION_DATABASE,
   );
