@@ -1,6 +1,7 @@
 import { errorCode, failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 import { type Database, withTransaction } from './connection.ts';
+import { withSessionLock } from './session-lock.ts';
 
 /** The schema of the job queue: what waits there is not part of a backup set, or a restore would do old work again. */
 export const JOB_SCHEMA = 'graphile_worker';
@@ -8,7 +9,7 @@ export const JOB_SCHEMA = 'graphile_worker';
 /** The last of the queue's own migrations in the version of the library that is installed. */
 const LAST = 19;
 
-/** Keeps two runs from making the tables at once; released with the transaction. Any number that nobody else takes. */
+/** Keeps two runs from making the tables at once. Any number that nobody else takes. */
 const LOCK = 7_450_011_371;
 
 /** SQLSTATE of a schema or a table that is not there. */
@@ -53,7 +54,6 @@ const ACCOUNT = `
 
 async function applyPending(database: Database): Promise<void> {
   const { migrations } = await load('jobTables');
-  await database.query('select pg_advisory_xact_lock($1)', [LOCK]);
   await database.query(ACCOUNT);
   const applied = await lastApplied(database);
   for (const [name, sql] of Object.entries(migrations)) {
@@ -70,7 +70,9 @@ async function applyPending(database: Database): Promise<void> {
 /** Makes the tables of the job queue, or brings them up to this version; one query where nothing is to be done. */
 export async function ensureJobs(database: Database): Promise<void> {
   if (await hasJobs(database)) return;
-  await withTransaction(database, () => applyPending(database));
+  await withSessionLock(database, LOCK, async () => {
+    if (!(await hasJobs(database))) await withTransaction(database, () => applyPending(database));
+  });
 }
 
 /**

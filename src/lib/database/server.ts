@@ -39,6 +39,17 @@ async function checkPortFree(port: number): Promise<void> {
   if (code === 'EACCES') throw failure('permission', `port ${port} may not be used by this account`);
 }
 
+/** Whether another run has started this very server meanwhile, which then has the port; fails where a stranger has it. */
+async function lostPort(cluster: Cluster): Promise<boolean> {
+  try {
+    await checkPortFree(cluster.port);
+    return false;
+  } catch (error) {
+    if ((await serverPid(cluster)) !== undefined) return true;
+    throw error;
+  }
+}
+
 function serverArguments(cluster: Cluster): string[] {
   const replication = replicationFiles(cluster);
   const settings = {
@@ -155,7 +166,7 @@ export async function startServer(cluster: Cluster, account: Account): Promise<R
   const limit = Date.now() + LOCK_LIMIT;
   for (;;) {
     if (await runsAlready(cluster)) return undefined;
-    await checkPortFree(cluster.port);
+    if (await lostPort(cluster)) continue;
     const outcome = await launch(cluster, account, join(directory, 'postgres'));
     if (typeof outcome !== 'string') return outcome;
     // Another run may have been quicker.

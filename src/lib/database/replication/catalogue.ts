@@ -1,7 +1,8 @@
 import type { Database } from '../connection.ts';
+import { withSessionLock } from '../session-lock.ts';
 import { REPLICATION_ROLE as ROLE, REPLICATION_SCHEMA as SCHEMA } from './place.ts';
 
-/** Keeps two runs from making it at once; released with the transaction. Any number that nobody else takes. */
+/** Keeps two runs from making it at once. Any number that nobody else takes. */
 const LOCK = 7_450_011_381;
 
 /** The last change of what follows; a comment on the schema says which one a database has. */
@@ -54,21 +55,28 @@ const CATALOGUE = `
   comment on schema ${SCHEMA} is 'version ${VERSION}';
 `;
 
-/** Makes what a pair keeps in the database `postgres`, where it is missing; one query where it is there. */
-export async function ensureCatalogue(database: Database): Promise<void> {
+async function isCurrent(database: Database): Promise<boolean> {
   const { rows } = await database.query<{ version: string | null }>(
     `select obj_description(oid, 'pg_namespace') as version from pg_namespace where nspname = $1`,
     [SCHEMA],
   );
-  if (rows[0]?.version === `version ${VERSION}`) return;
+  return rows[0]?.version === `version ${VERSION}`;
+}
+
+async function make(database: Database): Promise<void> {
+  if (await isCurrent(database)) return;
   // The setting lets a server that waits for its passive be brought up to date all the same.
   await database.query('begin; set local synchronous_commit = local');
   try {
-    await database.query(`select pg_advisory_xact_lock(${LOCK})`);
     await database.query(CATALOGUE);
     await database.query('commit');
   } catch (error) {
     await database.query('rollback').catch(() => undefined);
     throw error;
   }
+}
+
+/** Makes what a pair keeps in the database `postgres`, where it is missing; one query where it is there. */
+export async function ensureCatalogue(database: Database): Promise<void> {
+  if (!(await isCurrent(database))) await withSessionLock(database, LOCK, () => make(database));
 }
