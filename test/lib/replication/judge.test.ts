@@ -275,3 +275,11 @@ test('a server alone, prepared for a pair or not', () => {
     ['fine', 'unprepared', 'alone; not prepared for a pair', 'ktadmin db restart'],
   ]);
 });
+
+test('defect: after a promotion the way back left rejoin out', () => {
+  const promoted = facts({ synchronous: null, senders: [] }, null);
+  promoted.own.pair = { epoch: 2, active: ID.active, sync: false, policy: 'both', changedAt: new Date(0) };
+  const back =
+    'on passive.example.com: ktadmin db start; on passive.example.com: ktadmin ha rejoin; then ktadmin ha sync on';
+  expect(judge(promoted).map(({ code, next }) => [code, next])).toEqual([['sync-off', back]]);
+});
