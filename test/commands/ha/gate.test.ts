@@ -83,6 +83,8 @@ test('where the passive server hangs, no request does: the outcome is told as un
   const key = { 'idempotency-key': 'the-key-of-the-first-one' };
   await pair.passive.query('select pg_wal_replay_pause()');
   const puts = [own.put('first', 'handle=first', key)];
+  // On a busy machine others may be begun before it, and leave it no turn.
+  await until(async () => (await pair.active.query(waits)) === '1', 'the first one waits');
   for (let more = 1; more < 14; more += 1) puts.push(own.put(`more ${more}`));
   await until(async () => Number(await pair.active.query(waits)) >= 8, 'commits wait');
   expect(await contentAt(own, 'kept-1')).toBe('content 1');
