@@ -57,6 +57,7 @@ export async function openServer(place, say) {
   };
   await heal();
   return {
+    processes: () => [programOf(child.pid), ...descendants(programOf(child.pid))],
     workers: () => descendants(programOf(child.pid)),
     postmaster,
     backends: () => [postmaster()].filter((pid) => pid !== undefined).flatMap(descendants),

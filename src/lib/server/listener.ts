@@ -92,11 +92,12 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
+/** Closes everything, also where the trail cannot be: a connection that stays open keeps the process from ending. */
 async function letGo({ trail, keys, pool, reader }: Services): Promise<void> {
-  await trail.close();
-  await keys.close();
-  await reader.end();
-  await pool.end();
+  const failures: unknown[] = [];
+  for (const each of [trail.close, keys.close, reader.end, () => pool.end()])
+    await each().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function closeAll(app: App, services: Services, background: Started[]): Promise<void> {

@@ -46,7 +46,7 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
     const message = `${words}, on ${end}`;
     const [first, , second] = told.stdout.split('\n');
     expect({ status: told.status, stderr: told.stderr }).toEqual({ status, stderr: '' });
-    const all = state === 'OK' ? 'all is well; 8 checks, 0' : `certificate: ${message}; 8 checks, 1`;
+    const all = state === 'OK' ? 'all is well; 9 checks, 0' : `certificate: ${message}; 9 checks, 1`;
     const next = state === 'OK' ? '' : '; next: ktadmin cert rotate --self-sign';
     expect([first, second]).toEqual([
       `KEYTRUSTEE ${state} - ${all} not OK`,
@@ -102,7 +102,7 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
     const last = said(await at(0.5, 'doctor'));
     expect([last.status, last.stdout.split('\n')[0]]).toEqual([
       2,
-      `KEYTRUSTEE CRITICAL - certificate: expires in less than a day, on ${end}; 8 checks, 1 not OK`,
+      `KEYTRUSTEE CRITICAL - certificate: expires in less than a day, on ${end}; 9 checks, 1 not OK`,
     ]);
     const clock = 'look whether the clock is right (timedatectl), or wait until then';
     const early = `SSL_CERTIFICATE is valid only from ${certificate.validFrom}`;
@@ -116,7 +116,7 @@ describe.skipIf(!hasFaketime)('needs faketime', () => {
     expect([early.status, early.stdout.split('\n').filter((line) => /^CRIT|^KEY/.test(line))]).toEqual([
       2,
       [
-        `KEYTRUSTEE CRITICAL - certificate: is valid only from ${from}; 8 checks, 1 not OK`,
+        `KEYTRUSTEE CRITICAL - certificate: is valid only from ${from}; 9 checks, 1 not OK`,
         `CRITICAL  certificate  is valid only from ${from}; next: timedatectl`,
       ],
     ]);
