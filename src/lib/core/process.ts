@@ -5,6 +5,7 @@ import { childEnvironment, continuedEnvironment } from './config.ts';
 import { failure } from './errors.ts';
 import { type Interrupted, interruption, withoutKeyboardInterrupt } from './interrupt.ts';
 import { load } from './lazy.ts';
+import { endGroup, endWhenFull } from './process-group.ts';
 
 /** How a child is started. Secrets go in by `input` or a descriptor, never as an argument. */
 export interface ChildOptions {
@@ -87,28 +88,6 @@ export async function run(file: string, args: string[], options: ChildOptions = 
   clearTimeout(timer);
   if (counted?.isFull === true) throw failure('failed', `${file} printed too much`);
   return toResult(raw, file, options.cleanUp);
-}
-
-/** Ends a child and all that it has started once it has printed more than is taken. */
-function endWhenFull(child: { pid?: number; stdout: unknown; stderr: unknown }, most: number) {
-  const counted = { bytes: 0, isFull: false };
-  for (const output of [child.stdout, child.stderr] as Readable[])
-    output.on('data', ({ length }: Buffer) => {
-      counted.bytes += length;
-      if (counted.isFull || counted.bytes <= most) return;
-      counted.isFull = true;
-      endGroup(child.pid);
-    });
-  return counted;
-}
-
-/** Ends a process and all that it has started. */
-function endGroup(leader: number | undefined): void {
-  try {
-    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
-  } catch {
-    // Nothing of it is left.
-  }
 }
 
 /** Like `run`, but an exit status other than 0 is an error that carries the program's last words. */

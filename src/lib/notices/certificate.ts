@@ -5,9 +5,10 @@ import { takeDay } from '../database/jobs.ts';
 import { type DatabasePool, withPooledTransaction } from '../database/pool.ts';
 import { enqueueMail } from '../mail/queue.ts';
 import { type Expiry, nextExpiry } from '../tls/expiry.ts';
+import { addresseeOf } from './addressee.ts';
 import { expiryWording } from './certificate-wording.ts';
-import { ADDRESSEES, type Office, RUNNING } from './office.ts';
-import { type Addressee, post, senderOf } from './post.ts';
+import { ADDRESSEES, type Office } from './office.ts';
+import { post, senderOf } from './post.ts';
 
 /** The one mail of a day about the certificate. */
 const NOTICE = 'certificate-notice';
@@ -44,13 +45,7 @@ export async function deliverExpiryNotice(office: Office, contactId: string): Pr
   const { pool, settings, chain, stop } = office;
   const expiry = nextExpiry(chain);
   if (expiry?.isNear !== true) return false;
-  const { rows } = await pool.query<Addressee>(
-    `select email, contact.public_key as "publicKey"
-     from public.contact join public.organization on organization.id = organization_id
-     where contact.id = $1 and ${RUNNING}`,
-    [contactId],
-  );
-  const [contact] = rows;
+  const contact = await addresseeOf(pool, contactId);
   if (contact === undefined) return false;
   const wording = expiryWording(senderOf(settings), settings.configuration.PORT, expiry);
   await post(settings, contact, wording, stop);

@@ -1,8 +1,9 @@
 import { type DatabasePool, withPooledTransaction } from '../database/pool.ts';
 import { enqueueMail, type PairNotice } from '../mail/queue.ts';
-import { ADDRESSEES, type Office, RUNNING } from './office.ts';
+import { addresseeOf } from './addressee.ts';
+import { ADDRESSEES, type Office } from './office.ts';
 import { pairWording } from './pair-wording.ts';
-import { type Addressee, post, senderOf } from './post.ts';
+import { post, senderOf } from './post.ts';
 
 /**
  * Queues a mail to every administrator about what became of the pair; the passive server is not waited for. Returns how many
@@ -26,13 +27,7 @@ export async function deliverPairNotice(
   contactId: string,
   notice: PairNotice,
 ): Promise<boolean> {
-  const { rows } = await pool.query<Addressee>(
-    `select email, contact.public_key as "publicKey"
-     from public.contact join public.organization on organization.id = organization_id
-     where contact.id = $1 and ${RUNNING}`,
-    [contactId],
-  );
-  const [contact] = rows;
+  const contact = await addresseeOf(pool, contactId);
   if (contact === undefined) return false;
   await post(settings, contact, pairWording(senderOf(settings), notice), stop);
   return true;
