@@ -17,11 +17,14 @@ const whoRuns: Rule = ({ own, node }) => {
   return remark(['fine', 'alone'], 'alone', `on another host: ktadmin ha join --active ${own.host}`);
 };
 
-const fenced: Rule = ({ own, other }) => {
+const aloneWords = (since: string | null | undefined) =>
+  typeof since === 'string' ? `; since ${time(new Date(since))} changes counted on it alone` : '';
+
+const fenced: Rule = ({ own, other, node }) => {
   if (roleOf(own) === 'fenced')
     return remark(
       ['critical', 'fenced'],
-      'fenced: the pair went on without this server',
+      `fenced: the pair went on without this server${aloneWords(node?.aloneSince)}`,
       'ktadmin ha rejoin',
     );
   if (other === null || roleOf(other) !== 'fenced') return undefined;

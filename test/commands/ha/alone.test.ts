@@ -39,6 +39,11 @@ test('defect: rejoin discarded unasked what a server had acknowledged alone, aft
       `ktadmin: warning: the pair goes on without this server: ${other} is active, epoch 2; this one serves nothing\n` +
       'ktadmin: hint: ktadmin ha rejoin makes it the passive server\n',
   });
+  const status = JSON.parse((await first.ktadmin(['ha', 'status', '--json'])).stdout);
+  expect(status.remarks[0]).toMatchObject({
+    code: 'fenced',
+    message: `fenced: the pair went on without this server; since ${since?.slice(0, 19)}Z changes counted on it alone`,
+  });
   const told = `since ${since} changes counted on this server alone; what localhost lacks of them is lost unless it is brought over`;
   const take = (option: string) => `${option} takes the data of localhost, and keeps these beside them`;
   expect(await says(first, 'ha', 'rejoin')).toEqual(refusal(3, told, take('--accept-data-loss')));
