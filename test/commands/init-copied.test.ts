@@ -121,3 +121,32 @@ stat -c %U /var/lib/other ${CONFDIR}`);
     ],
   });
 });
+
+test.skipIf(!isRoot)(
+  'defect: a host with a certificate where the other one has its own kept the other one’s name',
+  async () => {
+    const settings = ['EXTERNAL_ADDRESS', 'SSL_CERTIFICATE', 'SSL_PRIVATE_KEY'];
+    const show = settings.map((name) => `grep -o '"${name}": "[^"]*"' ${CONFDIR}/keytrustee.conf`).join('\n');
+    const machine = await onSecondHost(`mkdir -m 755 /etc/kts
+openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=kts02.example.com -addext subjectAltName=DNS:kts02.example.com \
+  -keyout /etc/kts/key.pem -out /etc/kts/cert.pem 2>/dev/null
+useradd --uid ${FOREIGN} grafana
+useradd --user-group --home-dir /var/lib/keytrustee keytrustee
+chown keytrustee /etc/kts/key.pem
+sed -i -E 's|"SSL_CERTIFICATE": "[^"]*"|"SSL_CERTIFICATE": "/etc/kts/cert.pem"|; s|"SSL_PRIVATE_KEY": "[^"]*"|"SSL_PRIVATE_KEY": "/etc/kts/key.pem"|' ${CONFDIR}/keytrustee.conf
+${INIT}
+${show}
+ls ${CONFDIR}/.ssl 2>/dev/null || echo none`);
+    expect(machine).toEqual({
+      status: 0,
+      lines: [
+        given('grafana'),
+        ...[MADE[0], MADE[1], MADE[3]],
+        '"EXTERNAL_ADDRESS": "kts02.example.com"',
+        '"SSL_CERTIFICATE": "/etc/kts/cert.pem"',
+        '"SSL_PRIVATE_KEY": "/etc/kts/key.pem"',
+        'none',
+      ],
+    });
+  },
+);

@@ -9,17 +9,22 @@ import { LOGGER } from './logger.ts';
 import type { InitializeRequest } from './request.ts';
 
 /**
- * Whether a configuration directory was copied from the active server of a pair to this host: it has the authority of the pair,
- * and neither certificate nor database, which are never copied, and it names another host.
+ * Whether a configuration directory came from another host and has never been a server of this one: it has the authority of a
+ * pair, and neither `.ssl` nor database, which each server has from its first `init` on and which are never copied. A certificate
+ * elsewhere tells nothing: both hosts may keep theirs at one path.
  */
+export async function isCopied(confdir: string, settings: Configuration): Promise<boolean> {
+  const files = confdirFiles(confdir);
+  if (!(await exists(files.replication.certificate)) || (await exists(files.ssl))) return false;
+  return !(await clusterExists(clusterAt(settings.PG_ROOTDIR, settings.DB_PORT)));
+}
+
+/** The same, where another host is named. */
 async function isCopy({ confdir, newServer }: InitializeRequest, existing: Configuration): Promise<boolean> {
-  const { EXTERNAL_ADDRESS, SSL_CERTIFICATE, SSL_PRIVATE_KEY, PG_ROOTDIR, DB_PORT } = existing;
   // Servers on one database that others run have one name, too.
   if (existing.DATABASE_URLS !== undefined) return false;
-  if (EXTERNAL_ADDRESS === newServer.EXTERNAL_ADDRESS) return false;
-  if (!(await exists(confdirFiles(confdir).replication.certificate))) return false;
-  if ((await exists(SSL_CERTIFICATE)) || (await exists(SSL_PRIVATE_KEY))) return false;
-  return !(await clusterExists(clusterAt(PG_ROOTDIR, DB_PORT)));
+  if (existing.EXTERNAL_ADDRESS === newServer.EXTERNAL_ADDRESS) return false;
+  return await isCopied(confdir, existing);
 }
 
 function isOwn(address: string): boolean {
@@ -27,9 +32,17 @@ function isOwn(address: string): boolean {
   return ['::', '0.0.0.0', ...own.map((each) => each.address)].includes(address);
 }
 
+/** The certificate that `init` makes. */
+const ownPair = ({ certificate, privateKey }: ReturnType<typeof confdirFiles>) => ({
+  SSL_CERTIFICATE: certificate,
+  SSL_PRIVATE_KEY: privateKey,
+  SSL_PRIVATE_KEY_PASSWORD_SCRIPT: undefined,
+  SSL_CA_CERTIFICATE: undefined,
+});
+
 /**
  * Makes the settings of a copied server this host's own, by one rename: its name, and the places of the certificate that it will
- * have. The key of the server and everything else stays: that is what makes the two a pair.
+ * have, unless the host has one where the copied settings say. The key of the server and everything else stays: that is what makes the two a pair.
  */
 export async function adoptCopy(
   request: InitializeRequest,
@@ -39,14 +52,12 @@ export async function adoptCopy(
   if (!(await isCopy(request, existing))) return existing;
   const files = confdirFiles(request.confdir);
   const { EXTERNAL_ADDRESS } = request.newServer;
-  const { LISTEN_ADDRESS } = existing;
+  const { LISTEN_ADDRESS, SSL_CERTIFICATE, SSL_PRIVATE_KEY } = existing;
   const isForeign = LISTEN_ADDRESS !== undefined && !isOwn(LISTEN_ADDRESS);
+  const hasPair = (await exists(SSL_CERTIFICATE)) && (await exists(SSL_PRIVATE_KEY));
   await changeSettings(files.configuration, {
     EXTERNAL_ADDRESS,
-    SSL_CERTIFICATE: files.certificate,
-    SSL_PRIVATE_KEY: files.privateKey,
-    SSL_PRIVATE_KEY_PASSWORD_SCRIPT: undefined,
-    SSL_CA_CERTIFICATE: undefined,
+    ...(hasPair ? {} : ownPair(files)),
     ...(isForeign ? { LISTEN_ADDRESS: undefined } : {}),
   });
   const was = `EXTERNAL_ADDRESS was ${existing.EXTERNAL_ADDRESS}`;

@@ -8,11 +8,11 @@ import {
   parseConfiguration,
   parseConfigurationText,
 } from '../core/configuration.ts';
-import { exists, lstatOrNothing, readSmallFile } from '../core/files.ts';
+import { lstatOrNothing, readSmallFile } from '../core/files.ts';
 import { giveDirectory, giveTree } from '../core/give-tree.ts';
 import { withLock } from '../core/lock.ts';
 import { refuseOpenDirectory } from '../core/ownership.ts';
-import { clusterAt, clusterExists } from '../database/cluster.ts';
+import { isCopied } from './copy.ts';
 import { chooseAccount, type OwnerChoice } from './service-account.ts';
 
 const MAXIMUM_SIZE = 1024 * 1024;
@@ -29,19 +29,16 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /**
- * The settings of a directory that was copied from another host and has never been a server of this one: it has the authority of
- * a pair, and neither certificate nor database. Root looks at it before it is known whose it is, and follows no link in it.
+ * The settings of a directory that was copied from another host and has never been a server of this one. Root looks at it before it is known whose it is, and follows no link in it.
  */
 async function copiedSettings(confdir: string): Promise<Configuration | undefined> {
   const files = confdirFiles(confdir);
   if ((await lstatOrNothing(confdir).catch(() => undefined))?.isDirectory() !== true) return undefined;
   if (!(await isFile(files.configuration)) || !(await isFile(files.replication.certificate)))
     return undefined;
-  if (await exists(files.certificate)) return undefined;
   const text = (await readSmallFile(files.configuration, MAXIMUM_SIZE)) ?? '';
   const found = parseConfiguration(files.configuration, parseConfigurationText(files.configuration, text));
-  if ((await exists(found.SSL_CERTIFICATE)) || (await exists(found.SSL_PRIVATE_KEY))) return undefined;
-  return (await clusterExists(clusterAt(found.PG_ROOTDIR, found.DB_PORT))) ? undefined : found;
+  return (await isCopied(confdir, found)) ? found : undefined;
 }
 
 /** Whether nothing lies in a directory but what a service account's home has: a home like `/` or `/usr/sbin` is not given away. */
