@@ -59,10 +59,14 @@ async function makePassive(place, databasePort) {
   const confdir = join(directory, '.keytrustee');
   must(place.stranger('mkdir', '-p', '-m', '700', confdir), place.env);
   must(['rsync', '-a', '--exclude', '.ssl', `${place.confdir}/`, confdir], place.env);
-  configure(confdir, { DB_PORT: await freePort(), PG_ROOTDIR: join(directory, 'db') });
+  configure(confdir, {
+    EXTERNAL_ADDRESS: 'localhost',
+    DB_PORT: await freePort(),
+    PG_ROOTDIR: join(directory, 'db'),
+  });
   const env = { ...place.env, KEYTRUSTEE_CONFDIR: confdir };
   const ktadmin = (...words) => must(place.ktadmin(...words), env);
-  ktadmin('init', '--external-address', 'localhost');
+  ktadmin('init');
   ktadmin('ha', 'join', '--active', `localhost:${databasePort}`);
   return ktadmin;
 }
