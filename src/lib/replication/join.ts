@@ -11,6 +11,7 @@ import { ensureSlot, waitUntilFollowing } from '../database/replication/follow.t
 import { type Node, type Peer, requireNode, writeNode } from '../database/replication/node.ts';
 import { enrol } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
+import type { Self } from '../database/replication/self.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { countOwn } from './own-data.ts';
@@ -41,13 +42,26 @@ export interface Joined {
   former: string | null;
 }
 
-async function refuseUnfit(site: PairSite, node: Node, peer: Peer, facts: PeerFacts): Promise<void> {
+interface Candidate {
+  node: Node;
+  peer: Peer;
+  facts: PeerFacts;
+  replace: boolean;
+}
+
+function refuseUnfit(self: Self, { node, peer, facts, replace }: Candidate): void {
   const { host } = peer;
-  if (node.role === 'active')
+  if (node.role === 'active' && !replace)
     throw failure(
       'state',
       'this server is the active one of its pair',
-      'ktadmin ha status; run it on the other',
+      `run it on the other; --replace-data makes this one the passive server of ${host} all the same`,
+    );
+  if (facts.isFenced)
+    throw failure(
+      'state',
+      `the pair went on without ${host}: it serves nobody`,
+      `on ${host}: ktadmin ha rejoin`,
     );
   if (facts.isPassive)
     throw failure(
@@ -57,7 +71,7 @@ async function refuseUnfit(site: PairSite, node: Node, peer: Peer, facts: PeerFa
     );
   const active = activeNode(facts, peer);
   if (active.id === node.id) throw thisServer(host);
-  refuseStranger(active, site.self, peer);
+  refuseStranger(active, self, peer);
 }
 
 /** Whether the data directory is a copy of the active server's already. A machine that was cloned has the same identifier. */
@@ -119,7 +133,7 @@ export async function join(site: PairSite, peer: Peer, replace: boolean): Promis
   const node = await requireNode(cluster);
   refuseSelf(peer, site.self);
   const facts = await readPeerFacts(cluster, peer);
-  await refuseUnfit(site, node, peer, facts);
+  refuseUnfit(site.self, { node, peer, facts, replace });
   const done = { role: 'passive', id: node.id, active: peer.host, timeline: facts.timeline } as const;
   if (await resumes(site, node, peer, facts)) {
     await writeNode(cluster, { ...node, aloneSince: null });

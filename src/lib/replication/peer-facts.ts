@@ -10,6 +10,8 @@ import type { Self } from '../database/replication/self.ts';
 /** What the other server of a pair is, as it says itself. */
 export interface PeerFacts {
   isPassive: boolean;
+  /** Its pair went on without it. */
+  isFenced: boolean;
   systemIdentifier: string;
   timeline: number;
   major: number;
@@ -18,12 +20,15 @@ export interface PeerFacts {
 }
 
 const QUERY = `
-  select pg_is_in_recovery() as passive, (select system_identifier::text from pg_control_system()) as system,
+  select pg_is_in_recovery() as passive,
+    coalesce(current_setting('keytrustee.role', true), '') = 'fenced' as fenced,
+    (select system_identifier::text from pg_control_system()) as system,
     (select timeline_id from pg_control_checkpoint()) as timeline,
     current_setting('server_version_num')::int / 10000 as major`;
 
 interface Row {
   passive: boolean;
+  fenced: boolean;
   system: string;
   timeline: number;
   major: number;
@@ -34,7 +39,8 @@ async function read(database: Database): Promise<PeerFacts> {
   const [row] = rows;
   if (row === undefined) throw failure('bug', 'the other database gave no row');
   return {
-    ...{ isPassive: row.passive, systemIdentifier: row.system, timeline: row.timeline, major: row.major },
+    ...{ isPassive: row.passive, isFenced: row.fenced },
+    ...{ systemIdentifier: row.system, timeline: row.timeline, major: row.major },
     ...{ pair: await readPair(database), nodes: await readNodes(database) },
   };
 }
