@@ -5,7 +5,7 @@ import { withLock } from '../../core/lock.ts';
 import { shellWord } from '../../core/quote.ts';
 import { reached } from '../../core/steps.ts';
 import { type Cluster, DATABASE } from '../../database/cluster.ts';
-import { databaseNames } from './exchange.ts';
+import { databaseNames, databaseOid } from './exchange.ts';
 import {
   lookAtParts,
   placeDatabase,
@@ -37,7 +37,11 @@ async function describe({ directories, database }: Exchange, about: About): Prom
   if (database === undefined) return journal;
   const { cluster, loaded, kept } = database;
   const former = (await databaseNames(cluster)).includes(DATABASE);
-  return { ...journal, database: { root: cluster.root, port: cluster.port, loaded, kept, former } };
+  const { root, port } = cluster;
+  return {
+    ...journal,
+    database: { root, port, loaded, oid: await databaseOid(cluster, loaded), kept, former },
+  };
 }
 
 /** Goes back, the last part first; one that fails does not keep the others from being tried. */

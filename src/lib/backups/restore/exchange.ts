@@ -1,12 +1,16 @@
-import { errorCode } from '../../core/errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode, failure } from '../../core/errors.ts';
 import { type Cluster, DATABASE } from '../../database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../../database/connection.ts';
 
 /** The database that one is connected to while others are renamed. */
 export const MAINTENANCE = 'postgres';
 
-/** How often a client may come back in the moment between the end of its connection and the rename. */
-const ATTEMPTS = 5;
+/** How often the connections of others are asked to end while a rename waits for them; milliseconds. PostgreSQL waits 5 s. */
+const PRESS = 50;
+
+/** An interruption does not end it. */
+const CLEAN_UP = { cleanUp: true };
 
 /** SQLSTATE of a rename that others' connections prevent. */
 const IN_USE = '55006';
@@ -15,17 +19,44 @@ const IN_USE = '55006';
 export async function dropDatabase(cluster: Cluster, name: string): Promise<void> {
   const drop = (database: Database) =>
     database.query(`drop database if exists ${database.escapeIdentifier(name)} with (force)`);
-  await withDatabase(cluster, drop, MAINTENANCE, { cleanUp: true });
+  await withDatabase(cluster, drop, MAINTENANCE, CLEAN_UP);
 }
 
-async function exists(database: Database, name: string): Promise<boolean> {
-  const { rowCount } = await database.query('select from pg_database where datname = $1', [name]);
-  return rowCount === 1;
+async function oidOf(database: Database, name: string): Promise<number | undefined> {
+  const { rows } = await database.query<{ oid: number }>('select oid from pg_database where datname = $1', [
+    name,
+  ]);
+  return rows[0]?.oid;
 }
 
-async function disconnect(database: Database, name: string): Promise<void> {
-  const end = 'select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1';
-  await database.query(end, [name]);
+/** Ends the connections to one database again and again, whatever its name has become, until it is told to stop. */
+async function pressOut(database: Database, isOver: () => boolean): Promise<void> {
+  const oid = await oidOf(database, DATABASE);
+  const end = 'select pg_terminate_backend(pid) from pg_stat_activity where datid = $1';
+  for (; oid !== undefined && !isOver(); await delay(PRESS)) await database.query(end, [oid]);
+}
+
+/**
+ * Renames while nobody else is connected to the server's database. Clients of a server that runs come back as fast as they are
+ * sent away; but once a rename has begun, its lock keeps new ones waiting, and those that are there end while it waits for them.
+ */
+async function alone(cluster: Cluster, renames: () => Promise<void>): Promise<void> {
+  let isOver = false;
+  const others = withDatabase(cluster, (database) => pressOut(database, () => isOver), MAINTENANCE, CLEAN_UP);
+  others.catch(() => undefined);
+  try {
+    await renames();
+  } catch (error) {
+    if (errorCode(error) !== IN_USE) throw error;
+    throw failure(
+      'state',
+      'others use the database and do not leave it',
+      'stop keytrusteed; then run it again',
+    );
+  } finally {
+    isOver = true;
+    await others.catch(() => undefined);
+  }
 }
 
 async function rename(database: Database, from: string, to: string): Promise<void> {
@@ -42,7 +73,6 @@ async function allowConnections(database: Database, name: string, allowed: boole
  * and who may connect in one transaction, so that a crash at any instant leaves the one or the other (hazards PG-7, PG-8).
  */
 async function exchange(database: Database, from: string, aside: string | undefined): Promise<void> {
-  await disconnect(database, DATABASE);
   await withTransaction(database, async () => {
     if (aside !== undefined) {
       await rename(database, DATABASE, aside);
@@ -53,17 +83,6 @@ async function exchange(database: Database, from: string, aside: string | undefi
   });
 }
 
-async function exchangePatiently(database: Database, from: string, aside: string | undefined): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await exchange(database, from, aside);
-      return;
-    } catch (error) {
-      if (errorCode(error) !== IN_USE || attempt === ATTEMPTS) throw error;
-    }
-  }
-}
-
 /** The names of all databases of a cluster. */
 export async function databaseNames(cluster: Cluster): Promise<string[]> {
   const list = async (database: Database) => {
@@ -72,7 +91,12 @@ export async function databaseNames(cluster: Cluster): Promise<string[]> {
     );
     return rows.map(({ datname }) => datname);
   };
-  return withDatabase(cluster, list, MAINTENANCE, { cleanUp: true });
+  return withDatabase(cluster, list, MAINTENANCE, CLEAN_UP);
+}
+
+/** Who a database is for PostgreSQL: that stays when its name changes. Undefined where there is none of that name. */
+export async function databaseOid(cluster: Cluster, name: string): Promise<number | undefined> {
+  return withDatabase(cluster, (database) => oidOf(database, name), MAINTENANCE, CLEAN_UP);
 }
 
 /**
@@ -81,22 +105,20 @@ export async function databaseNames(cluster: Cluster): Promise<string[]> {
  */
 export async function exchangeDatabase(cluster: Cluster, from: string, aside: string): Promise<void> {
   const swap = async (database: Database) => {
-    const present = await exists(database, DATABASE);
-    await exchangePatiently(database, from, present ? aside : undefined);
+    const isPresent = (await oidOf(database, DATABASE)) !== undefined;
+    await exchange(database, from, isPresent ? aside : undefined);
   };
-  await withDatabase(cluster, swap, MAINTENANCE, { cleanUp: true });
+  await alone(cluster, () => withDatabase(cluster, swap, MAINTENANCE, CLEAN_UP));
 }
 
 /** Gives the server's database another name, where nothing is to come in its place. */
 export async function setDatabaseAside(cluster: Cluster, aside: string): Promise<void> {
-  const move = async (database: Database) => {
-    await disconnect(database, DATABASE);
-    await withTransaction(database, async () => {
+  const move = (database: Database) =>
+    withTransaction(database, async () => {
       await rename(database, DATABASE, aside);
       await allowConnections(database, aside, false);
     });
-  };
-  await withDatabase(cluster, move, MAINTENANCE, { cleanUp: true });
+  await alone(cluster, () => withDatabase(cluster, move, MAINTENANCE, CLEAN_UP));
 }
 
 /** Lets a kept database be read while `work` runs, to which nobody can connect otherwise. */
@@ -105,7 +127,6 @@ export async function withConnectionsAllowed<T>(
   name: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const options = { cleanUp: true };
   const { rows } = await withDatabase(
     cluster,
     (database) =>
@@ -116,7 +137,7 @@ export async function withConnectionsAllowed<T>(
   );
   if (rows[0]?.open !== false) return work();
   const allow = (allowed: boolean) =>
-    withDatabase(cluster, (database) => allowConnections(database, name, allowed), MAINTENANCE, options);
+    withDatabase(cluster, (database) => allowConnections(database, name, allowed), MAINTENANCE, CLEAN_UP);
   await allow(true);
   try {
     return await work();

@@ -18,6 +18,8 @@ const database = z.object({
   root: absolute,
   port,
   loaded: databaseName,
+  /** Who the loaded one is for PostgreSQL, whatever its name. Journals of earlier versions have none. */
+  oid: z.optional(z.number()),
   kept: databaseName,
   former: z.boolean(),
 });
