@@ -7,6 +7,7 @@ import { alone, type Node, requireNode, writeNode } from '../database/replicatio
 import { type PairNode, readNodes, readPair, writePair } from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
+import { forgetLost } from '../database/replication/slots.ts';
 import { refusePromoted } from './refuse-promoted.ts';
 import type { PairSite } from './site.ts';
 
@@ -104,6 +105,7 @@ async function turnOn(site: PairSite, database: Database, node: Node): Promise<S
   // A change that waits: only now has the passive applied what it says.
   await database.query("select pg_logical_emit_message(true, 'keytrustee', '')");
   await writeNode(cluster, { ...active, aloneSince: null });
+  await forgetLost(database, [node.id, passive.id]);
   return { sync: true, changed: isChanged || before?.sync !== true, passive: passive.host };
 }
 

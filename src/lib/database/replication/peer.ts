@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { errorCode, failure } from '../../core/errors.ts';
+import { errorCode, failure, KeyTrusteeError } from '../../core/errors.ts';
 import { load } from '../../core/lazy.ts';
+import { isUnavailable } from '../availability.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Database } from '../connection.ts';
 import type { Peer } from './node.ts';
@@ -58,6 +59,8 @@ export async function withPeer<T>(
     ...{ host: peer.host, port: peer.port, user: REPLICATION_ROLE, database: REPLICATION_DATABASE },
     ssl: { ca: ca ?? '', cert: cert ?? '', key: key ?? '', minVersion: 'TLSv1.3' },
     ...{ application_name: 'ktadmin', connectionTimeoutMillis: limit, query_timeout: limit },
+    // Who a server is concerns nobody's keys: it must not wait for the passive server, which may be the one that is away.
+    options: '-c synchronous_commit=local',
   });
   client.on('error', () => undefined);
   try {
@@ -68,6 +71,8 @@ export async function withPeer<T>(
   }
   try {
     return await work(client);
+  } catch (error) {
+    throw isUnavailable(error) && !(error instanceof KeyTrusteeError) ? explainPeer(error, peer) : error;
   } finally {
     void client.end().catch(() => undefined);
   }

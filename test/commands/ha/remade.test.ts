@@ -1,0 +1,39 @@
+/** A passive server that comes back by `ktadmin ha` while the active one waits for it: sync is on, and stays on. */
+import { rm } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { must, sharedPair, untilInStep } from '../../support/pair.ts';
+import { said } from '../../support/refusal.ts';
+
+const pair = sharedPair();
+
+const follows = {
+  status: 0,
+  stdout: expect.stringMatching(/^passive: follows localhost/),
+};
+const slots = () => pair.active.query("select string_agg(slot_name, ' ') from pg_replication_slots");
+
+test('defect: ha rejoin on a passive that was stopped waited for itself', async () => {
+  await must(pair.passive.ktadmin(['db', 'stop']));
+  expect(said(await pair.passive.ktadmin(['ha', 'rejoin']))).toMatchObject(follows);
+  await untilInStep(pair);
+});
+
+test('defect: a passive host that was lost could not be made anew while sync was on', async () => {
+  const { active, passive } = pair;
+  const before = (await pair.node(passive)).id;
+  await must(passive.ktadmin(['db', 'stop']));
+  await rm(passive.pgRootdir, { recursive: true });
+  await must(passive.ktadmin(['init']));
+  const joined = said(await passive.ktadmin(['ha', 'join', '--active', `localhost:${active.port}`]));
+  expect(joined).toEqual({ ...follows, stderr: 'next, on localhost: ktadmin ha sync on\n' });
+  const after = (await pair.node(passive)).id;
+  expect(after).not.toBe(before);
+  await must(active.ktadmin(['ha', 'sync', 'on']));
+  await untilInStep(pair);
+  // What the lost one would still need fills no disk.
+  expect(await slots()).toBe(after);
+  await must(active.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']));
+  expect(await passive.query('select name from organization')).toBe('prod');
+  const status = JSON.parse((await active.ktadmin(['ha', 'status', '--json'])).stdout);
+  expect(status.remarks).toMatchObject([{ severity: 'fine', code: 'in-step' }]);
+});
