@@ -92,6 +92,21 @@ ${INIT}${OWNERS}`);
   expect(machine).toEqual({ status: 0, lines: ['root 755', ...MADE, ...OWNED] });
 });
 
+test.skipIf(!isRoot)('defect: a volume mounted as the home of a new server stayed root’s', async () => {
+  const machine = await inNamespace(
+    `${PRIVATE_ETC}
+mount -t tmpfs -o mode=0755 tmpfs /var/lib
+mkdir /var/lib/keytrustee
+mount -t tmpfs -o mode=0755 tmpfs /var/lib/keytrustee
+mkdir /var/lib/keytrustee/lost+found
+ktadmin init --external-address kts01.example.com >/dev/null 2>&1
+stat -c '%U %a' /var/lib/keytrustee
+runuser -u keytrustee -- gpg --list-keys 2>&1 | grep -c 'keytrustee/.gnupg. created'`,
+    { env: { KTADMIN_USER: '' } },
+  );
+  expect(machine).toMatchObject({ status: 0, stdout: 'keytrustee 700\n1\n' });
+});
+
 test.skipIf(!isRoot)('a link in a copy is not followed: nothing is given away', async () => {
   const machine = await onSecondHost(`useradd --uid ${FOREIGN} grafana
 install -m 600 /dev/null /var/lib/other

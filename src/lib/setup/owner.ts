@@ -7,7 +7,7 @@ import { ownerOf, refuseOpenDirectory } from '../core/ownership.ts';
 import { checkSocketPath, clusterAt } from '../database/cluster.ts';
 import type { InitializeRequest } from './request.ts';
 import { chooseAccount, type OwnerChoice } from './service-account.ts';
-import { takeOverCopy } from './take-over.ts';
+import { giveHome, takeOverCopy } from './take-over.ts';
 
 /**
  * Finds the account that a server belongs to, or will: whoever owns an existing configuration directory; else oneself;
@@ -43,6 +43,7 @@ export async function prepareServer(
   const taken = await takeOverCopy(confdir, choice);
   const account = taken?.account ?? (await chooseOwner(confdir, choice));
   await refuseOldKeys(confdir);
+  if (isNew) await giveHome(confdir, account);
   const ofNew = isNew ? [newServer.PG_ROOTDIR, auditDirectory(confdir, {})] : [];
   for (const directory of [confdir, ...(taken?.directories ?? ofNew)])
     await prepareDirectory(directory, account);

@@ -48,8 +48,9 @@ async function isHomeAlone(directory: string, confdir: string): Promise<boolean>
   return names.every((name) => name.startsWith('.') || expected.includes(name));
 }
 
-/** Gives the account its home where copying made it, as it is on a host whose server was made by `init`. */
-async function giveHome(confdir: string, account: Account, copier: number): Promise<void> {
+/** Gives the account its home where root or copying made it, or a volume is mounted there: GnuPG wants to write to it. */
+export async function giveHome(confdir: string, account: Account, copier = 0): Promise<void> {
+  if (!isRoot()) return;
   const directory = dirname(confdir);
   const stats = await lstatOrNothing(directory);
   if (directory !== account.home || stats?.isDirectory() !== true) return;
