@@ -1,7 +1,7 @@
 import { CLIENT_STATES, listClients } from '../../lib/clients/client.ts';
 import { checkOrganizationName } from '../../lib/organizations/names.ts';
 import { command, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
+import { warnIfFenced, withServerDatabase } from '../../lib/terminal/database.ts';
 import { table } from '../../lib/terminal/table.ts';
 import { oneOf } from '../../lib/terminal/values.ts';
 
@@ -17,8 +17,10 @@ export default command({
     ),
   },
   examples: ['ktadmin orgtool list-clients', 'ktadmin orgtool list-clients -n prod --state pending --json'],
-  run: ({ name, state }, { settings }) =>
-    withServerDatabase(settings, (database) => listClients(database, name, state)),
+  async run({ name, state }, { settings, terminal }) {
+    await warnIfFenced(settings, terminal);
+    return withServerDatabase(settings, (database) => listClients(database, name, state));
+  },
   async print(clients, terminal) {
     const rows = clients.map((client) => [
       client.organization,

@@ -1,7 +1,7 @@
 import { listOrganizations } from '../../lib/organizations/list.ts';
 import { checkOrganizationName } from '../../lib/organizations/names.ts';
 import { command, flag, option } from '../../lib/terminal/command.ts';
-import { withServerDatabase } from '../../lib/terminal/database.ts';
+import { warnIfFenced, withServerDatabase } from '../../lib/terminal/database.ts';
 import { objectPrinter } from '../../lib/terminal/json.ts';
 
 /** `orgtool list`: the organizations as one JSON object, in the original's form. */
@@ -13,6 +13,7 @@ export default command({
   },
   examples: ['keytrustee-orgtool list', 'ktadmin orgtool list -n disaster-recov --redact'],
   async run({ name, redact }, { settings, terminal }) {
+    await warnIfFenced(settings, terminal);
     const printer = objectPrinter(terminal);
     await withServerDatabase(settings, (database) =>
       listOrganizations(database, name, (organization) => {

@@ -1,5 +1,6 @@
 import type { Settings } from '../core/configuration.ts';
 import type { Reporter } from '../core/reporter.ts';
+import { readNode } from '../database/replication/node.ts';
 import { privateCluster } from '../database/source.ts';
 import { gpgVersion } from '../gpg/program.ts';
 import { type Recipient, resolveRecipient } from '../gpg/recipients.ts';
@@ -14,6 +15,9 @@ import { sweepUnfinished } from './sweep.ts';
 import { writeSet } from './write-set.ts';
 
 const MONTH = 30 * 86_400_000;
+
+const FENCED =
+  'The pair went on without this server: what it has is old, and no older set is deleted for this one';
 
 /** What is done instead for a server whose database others run. */
 const ELSEWHERE = 'copy the configuration directory, too: see BACKUP in docs/external-database.md';
@@ -112,6 +116,9 @@ export async function makeBackup(
     }),
   );
   reporter.log(LOGGER, 'INFO', `Wrote ${made.path} (${made.size} bytes)`);
-  const deleted = await afterwards(request, placeOf(settings, request.output), made.path, reporter);
+  const isFenced = (await readNode(cluster))?.role === 'fenced';
+  if (isFenced) reporter.log(LOGGER, 'WARNING', FENCED);
+  const roll = isFenced ? undefined : request.roll;
+  const deleted = await afterwards({ roll }, placeOf(settings, request.output), made.path, reporter);
   return { ...made, deleted };
 }

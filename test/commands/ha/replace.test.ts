@@ -1,9 +1,10 @@
 /** `ktadmin ha join --replace-data` on the server that was active: for the day on which the other one has what counts. */
 import { readdir, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { expect, test } from 'vitest';
 import { must, sharedPair } from '../../support/pair.ts';
 import { refusal, said } from '../../support/refusal.ts';
-import type { TestServer } from '../../support/sandbox.ts';
+import { ownedDirectory, type TestServer, temporaryDirectory } from '../../support/sandbox.ts';
 
 const pair = sharedPair();
 
@@ -17,6 +18,21 @@ test('a server that the pair went on without is nobody’s active server', async
   await must(first.ktadmin(['db', 'start']));
   expect(await joins(second, first, '--replace-data')).toEqual(
     refusal(3, 'the pair went on without localhost: it serves nobody', 'on localhost: ktadmin ha rejoin'),
+  );
+});
+
+test('defect: a fenced server showed and backed up what is old without a word, and deleted good sets for it', async () => {
+  const { active: first } = pair;
+  const old = 'the pair went on without this server: what it has is old';
+  for (const command of ['list', 'list-clients'])
+    expect(said(await first.orgtool([command])).stderr).toContain(`ktadmin: warning: ${old}\n`);
+  const output = await ownedDirectory(await temporaryDirectory(), 'sets');
+  const words = ['--cleartext', '--quiet', '--roll', '1', '--output', output];
+  const kept = await must(first.ktbackup(words));
+  const again = await must(first.ktbackup(words));
+  expect(again.stderr).toMatch(/WARNING - The pair went on without this server: what it has is old, and/);
+  expect(await readdir(output)).toEqual(
+    expect.arrayContaining([kept, again].map(({ stdout }) => basename(stdout.trim()))),
   );
 });
 
