@@ -55,6 +55,8 @@ function serverArguments(cluster: Cluster): string[] {
   const settings = {
     config_file: join(cluster.root, 'postgresql.conf'),
     data_directory: cluster.data,
+    // Where it is looked for: DB_PORT may have been changed since postgresql.conf was written.
+    port: String(cluster.port),
     hba_file: join(cluster.root, 'pg_hba.conf'),
     ident_file: join(cluster.root, 'pg_ident.conf'),
     unix_socket_directories: `"${cluster.socketDirectory.replaceAll('"', '""')}"`,

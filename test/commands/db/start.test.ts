@@ -7,7 +7,18 @@ import { smallDisk } from '../../support/disk.ts';
 import { bindirWith, occupyPort, postmaster } from '../../support/postgres.ts';
 import { allEnded, descendants, isAlive, processesAt } from '../../support/processes.ts';
 import { refusal, said } from '../../support/refusal.ts';
-import { asAccount, isRoot, kt, run, testServer, until, withoutDrop, world } from '../../support/sandbox.ts';
+import {
+  asAccount,
+  freePort,
+  isRoot,
+  kt,
+  replaceIn,
+  run,
+  testServer,
+  until,
+  withoutDrop,
+  world,
+} from '../../support/sandbox.ts';
 
 test('the flag forms of the original start and stop the cluster that they name', async () => {
   const { confdir, pgRootdir, port } = await testServer({ start: false });
@@ -41,6 +52,15 @@ test('start twice and stop twice are no errors', async () => {
     stderr: 'PostgreSQL was not running\n',
   });
   expect(await isAlive(pid)).toBe(false);
+});
+
+test('defect: start waited five minutes where DB_PORT was changed after init', async () => {
+  const server = await testServer({ start: false });
+  const port = await freePort();
+  await replaceIn(join(server.confdir, 'keytrustee.conf'), [[`${server.port}`, `${port}`]]);
+  expect(said(await server.ktadmin(['db', 'start'])).stderr).toBe(`PostgreSQL runs on port ${port}\n`);
+  server.port = port;
+  expect(await server.query('show port')).toBe(`${port}`);
 });
 
 test('start --json says what happened, and --quiet says nothing', async () => {
