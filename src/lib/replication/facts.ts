@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { explain } from '../core/errors.ts';
+import { errorCode, explain } from '../core/errors.ts';
 import type { Cluster } from '../database/cluster.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
 import { type Node, readNode } from '../database/replication/node.ts';
@@ -9,11 +9,19 @@ import { type Pair, type PairNode, readNodes, readPair } from '../database/repli
 import { withPeer } from '../database/replication/peer.ts';
 import { REPLICATION_DATABASE, replicationFiles } from '../database/replication/place.ts';
 import type { Self } from '../database/replication/self.ts';
+import { foundBy } from './active-server.ts';
 import { type Look, look } from './look.ts';
 import { readMemory } from './memory.ts';
+import { whereOther, whoAnswers } from './whereabouts.ts';
 
 /** No server is waited for longer; milliseconds. */
 const LIMIT = 2000;
+
+/**
+ * How a server does not answer: its host says that nothing listens there, nothing is heard of it, or something else, which the
+ * reason tells.
+ */
+type Absence = 'refused' | 'silent' | 'other';
 
 /** One server of a pair, as far as it could be looked at. */
 export interface Seen {
@@ -27,10 +35,13 @@ export interface Seen {
   /** Why it does not, and what to do on this host. */
   reason: string | null;
   hint: string | null;
+  absence: Absence | null;
   pair: Pair | undefined;
   nodes: PairNode[];
   /** The fingerprint that it answers with over HTTPS; null where it does not answer there. */
   served: string | null;
+  /** Whether it is known at which port it is to answer there. */
+  isHttpsKnown: boolean;
   /** The key and the version that it is known to have. */
   fingerprint: string | null;
   version: string | null;
@@ -45,6 +56,8 @@ export interface Facts {
   policy: string;
   /** Since when the passive is away, as the server that runs here has noticed. */
   away: string | null;
+  /** In which run of PostgreSQL (its start, ISO 8601) it has seen the passive in step. */
+  inStepSince: string | null;
   /** When the certificate ends by which this server is known to the other one. */
   certificateEnds: Date | null;
 }
@@ -75,17 +88,25 @@ async function askFingerprint(host: string, port: number): Promise<string | null
   });
 }
 
-type Answer = Pick<Seen, 'look' | 'reason' | 'hint' | 'pair' | 'nodes'>;
+type Answer = Pick<Seen, 'look' | 'reason' | 'hint' | 'absence' | 'pair' | 'nodes'>;
 
 async function lookAround(database: Database): Promise<Answer> {
   const seen = await look(database);
   const [pair, nodes] = [await readPair(database), await readNodes(database)];
-  return { look: seen, reason: null, hint: null, pair, nodes };
+  return { look: seen, reason: null, hint: null, absence: null, pair, nodes };
+}
+
+/** A name that is not known, or a certificate that is not believed, is no matter of the network. */
+function absenceOf(error: unknown): Absence {
+  const found = foundBy(error);
+  const isNameless = /^(?:ENOTFOUND|EAI_AGAIN)$/.test(errorCode((error as Error).cause) ?? '');
+  return isNameless || found === 'active' || found === 'answers' ? 'other' : found;
 }
 
 function silent(error: unknown): Answer {
-  const { message, hint } = explain(error);
-  return { look: null, reason: message, hint: hint ?? null, pair: undefined, nodes: [] };
+  const { message, hint = null } = explain(error);
+  const absence = absenceOf(error);
+  return { look: null, reason: message, hint, absence, pair: undefined, nodes: [] };
 }
 
 async function seeOwn({ cluster, self }: Site, node: Node | undefined): Promise<Seen> {
@@ -94,30 +115,29 @@ async function seeOwn({ cluster, self }: Site, node: Node | undefined): Promise<
     withDatabase(cluster, lookAround, REPLICATION_DATABASE).catch(silent),
     askFingerprint('localhost', httpsPort),
   ]);
-  return { here: true, id: node?.id ?? null, host, port, ...answer, served, fingerprint, version };
-}
-
-/** The other server: where this one was told that it is, else as it enrolled itself. */
-function whereOther(node: Node | undefined, { nodes }: Seen) {
-  const enrolled = nodes.filter(({ id }) => id !== node?.id);
-  const known = enrolled.find(({ port }) => port === node?.peer?.port) ?? enrolled[0];
-  const peer = node?.peer ?? known;
-  return peer === undefined ? undefined : { host: peer.host, port: peer.port, known };
+  const own = { here: true, id: node?.id ?? null, host, port };
+  return { ...own, ...answer, served, isHttpsKnown: true, fingerprint, version };
 }
 
 async function seeOther(site: Site, node: Node | undefined, own: Seen): Promise<Seen | null> {
   const where = whereOther(node, own);
   if (where === undefined) return null;
   const { host, port, known } = where;
-  const [answer, served] = await Promise.all([
+  // Where this server's database cannot be asked, both have the same setting: the configuration was copied.
+  const likely = known?.httpsPort ?? site.self.httpsPort;
+  const [answer, first] = await Promise.all([
     withPeer(site.cluster, { host, port }, lookAround, LIMIT).catch(silent),
-    known === undefined ? null : askFingerprint(host, known.httpsPort),
+    askFingerprint(host, likely),
   ]);
   // What it says of itself, and not what this server has of it.
-  const now =
-    answer.nodes.find(({ id }) => (known === undefined ? id !== node?.id : id === known.id)) ?? known;
+  const now = whoAnswers(answer) ?? answer.nodes.find(({ id }) => id === known?.id) ?? known;
+  const isOther = now !== undefined && now.httpsPort !== likely;
+  const served = isOther ? await askFingerprint(host, now.httpsPort) : first;
   const { fingerprint = null, version = null, id = null } = now ?? {};
-  return { here: false, id, host, port, ...answer, served, fingerprint: served ?? fingerprint, version };
+  return {
+    ...{ here: false, id, host, port, ...answer, served, isHttpsKnown: now !== undefined },
+    ...{ fingerprint: served ?? fingerprint, version },
+  };
 }
 
 async function certificateEnds(cluster: Cluster): Promise<Date | null> {
@@ -129,10 +149,10 @@ async function certificateEnds(cluster: Cluster): Promise<Date | null> {
 export async function gatherFacts(site: Site): Promise<Facts> {
   const node = await readNode(site.cluster);
   const own = await seeOwn(site, node);
-  const [other, ends, { away }] = await Promise.all([
+  const [other, ends, { away, seen: inStepSince }] = await Promise.all([
     seeOther(site, node, own),
     certificateEnds(site.cluster),
     readMemory(site.cluster),
   ]);
-  return { node, own, other, policy: site.policy, away, certificateEnds: ends };
+  return { node, own, other, policy: site.policy, away, inStepSince, certificateEnds: ends };
 }

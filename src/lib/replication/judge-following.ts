@@ -1,7 +1,9 @@
 import { byteWords } from '../core/amounts.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, Seen } from './facts.ts';
+import { followHint, joinCommand } from './hints.ts';
 import { type Answering, isInStep, type Parts } from './parts.ts';
-import { at, type Remark, type Rule, remark, time } from './remark.ts';
+import { degradesAfter } from './policy.ts';
+import { at, type Remark, type Rule, remark, type Severity, time } from './remark.ts';
 
 /** A passive that is so far behind is told of. */
 const FAR_BYTES = 64 * 1024 * 1024;
@@ -22,32 +24,56 @@ const whereFollowed =
     return rule(facts, { ...parts, active, follower });
   };
 
-const synchronous = whereFollowed(({ other, away }, { active, follower, sender }) => {
+/** Where the policy would have the active server go on alone: why it does not, as far as that is seen on that server. */
+function idlePolicy({ policy, inStepSince }: Facts, { here, served, look }: Answering): string {
+  if (!here || degradesAfter(policy) === null) return '';
+  if (served === null) return `; ${policy} does not act, because the server does not run on this host`;
+  if (inStepSince === look.started.toISOString()) return '';
+  return `; ${policy} does not act, because the two were not in step since PostgreSQL was started here, and the other may have been promoted`;
+}
+
+const away = (facts: Facts, { active, follower }: Following) => {
+  const since = active.here && facts.away !== null ? ` since ${time(new Date(facts.away))}` : '';
+  const how = follower.look === null ? `is away${since}` : 'runs, and does not follow';
+  const message = `${follower.host} ${how}: writes are refused${idlePolicy(facts, active)}`;
+  const without = `to go on without it, where it was not promoted: ${at(active, 'ktadmin ha sync off')}`;
+  return remark(['critical', 'passive-away'], message, `${followHint(follower, active)}; ${without}`);
+};
+
+const synchronous = whereFollowed((facts, parts) => {
+  const { active, follower, sender } = parts;
   if (active.look.synchronous === null) return undefined;
-  if (isInStep(sender)) return remark(['fine', 'in-step'], `in step with ${other?.host}`, null);
-  if (sender !== undefined) {
-    const message = `${follower.host} is catching up: writes are refused until it has`;
-    return remark(['critical', 'catching-up'], message, 'wait; ktadmin ha status shows how far it is');
+  if (isInStep(sender)) return remark(['fine', 'in-step'], `in step with ${facts.other?.host}`, null);
+  if (sender === undefined) return away(facts, parts);
+  if (sender.id !== active.look.synchronous) {
+    const message = `${follower.host} follows, and changes wait for another server, which it was before: writes are refused`;
+    return remark(['critical', 'other-awaited'], message, at(active, 'ktadmin ha sync on'));
   }
-  const since = active.here && away !== null ? ` since ${time(new Date(away))}` : '';
-  const next = `${at(follower, 'ktadmin db start')}; to go on without it, where it was not promoted: ${at(active, 'ktadmin ha sync off')}`;
-  return remark(['critical', 'passive-away'], `${follower.host} is away${since}: writes are refused`, next);
+  const message = `${follower.host} is catching up: writes are refused until it has`;
+  return remark(['critical', 'catching-up'], message, 'wait; ktadmin ha status shows how far it is');
 });
 
 const degraded = whereFollowed((_facts, { active, follower, sender }) => {
-  const [, start] = active.look.degraded?.split(' ') ?? [];
+  const [awaited, start] = active.look.degraded?.split(' ') ?? [];
   if (start === undefined || active.look.synchronous !== null) return undefined;
+  const is: [Severity, string] = ['warning', 'degraded'];
   const told = `degraded since ${time(new Date(start))}: what is acknowledged is on ${active.host} alone`;
-  if (sender === undefined) return remark(['warning', 'degraded'], told, at(follower, 'ktadmin db start'));
-  const message = `${told}; ${follower.host} is catching up`;
-  return remark(['warning', 'degraded'], message, 'wait: it ends by itself');
+  if (sender === undefined) return remark(is, told, followHint(follower, active));
+  if (sender.id !== awaited)
+    return remark(is, `${told}; ${follower.host} follows`, at(active, 'ktadmin ha sync on'));
+  return remark(is, `${told}; ${follower.host} is catching up`, 'wait: it ends by itself');
 });
+
+/** What has a server follow that does not; since a promotion it may be the former active one. */
+function firstOf(active: Answering, follower: Seen): string {
+  const isRejoined = follower.look === null && (active.pair?.epoch ?? 1) > 1;
+  const rejoin = isRejoined ? `; ${at(follower, 'ktadmin ha rejoin')}` : '';
+  return `${followHint(follower, active)}${rejoin}; then `;
+}
 
 const asynchronous = whereFollowed((_facts, { active, follower, sender }) => {
   if (active.look.synchronous !== null || active.look.degraded !== null) return undefined;
-  // Since a promotion the other one may be the former active server.
-  const rejoin = (active.pair?.epoch ?? 1) > 1 ? `; ${at(follower, 'ktadmin ha rejoin')}` : '';
-  const first = sender === undefined ? `${at(follower, 'ktadmin db start')}${rejoin}; then ` : '';
+  const first = sender === undefined ? firstOf(active, follower) : '';
   const message = `sync is off: what is acknowledged may be on ${active.host} alone`;
   return remark(['warning', 'sync-off'], message, `${first}${at(active, 'ktadmin ha sync on')}`);
 });
@@ -57,22 +83,17 @@ const slot = whereFollowed((_facts, { active, follower, sender, slot: found }) =
   const name = follower.host;
   if (found?.state === 'lost') {
     const message = `${name} was away for too long: what it missed is not kept any more`;
-    return remark(
-      ['critical', 'slot-lost'],
-      message,
-      at(follower, `ktadmin ha join --active ${active.host}`),
-    );
+    return remark(['critical', 'slot-lost'], message, at(follower, joinCommand(follower, active)));
   }
   if (found?.state !== 'unreserved') return undefined;
   const message = `${name} is away for long: what it misses is soon not kept any more`;
-  return remark(['warning', 'slot-endangered'], message, at(follower, 'ktadmin db start'));
+  return remark(['warning', 'slot-endangered'], message, followHint(follower, active));
 });
 
 const timeline = whereFollowed((_facts, { active, follower: { look, host, here } }) => {
   if (look === null || look.receiver === null || look.timeline === active.look.timeline) return undefined;
   const message = `${host} is on timeline ${look.timeline}, and ${active.host} on ${active.look.timeline}`;
-  const next = here ? 'ktadmin ha rejoin' : `on ${host}: ktadmin ha rejoin`;
-  return remark(['critical', 'timelines-differ'], message, next);
+  return remark(['critical', 'timelines-differ'], message, at({ here, host }, 'ktadmin ha rejoin'));
 });
 
 const behind = whereFollowed((_facts, { follower, sender }) => {

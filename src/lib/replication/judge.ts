@@ -1,5 +1,6 @@
 import { countDays, SOON } from '../tls/dates.ts';
 import type { Facts, Seen } from './facts.ts';
+import { joinCommand, reachHint, rejoinHint } from './hints.ts';
 import { judgeFollowing } from './judge-following.ts';
 import { epochOf, type Parts, partsOf, roleOf } from './parts.ts';
 import { at, type Remark, type Rule, remark, type Severity, time } from './remark.ts';
@@ -25,24 +26,30 @@ const fenced: Rule = ({ own, other, node }) => {
     return remark(
       ['critical', 'fenced'],
       `fenced: the pair went on without this server${aloneWords(node?.aloneSince)}`,
-      'ktadmin ha rejoin',
+      rejoinHint(own, node?.aloneSince),
     );
   if (other === null || roleOf(other) !== 'fenced') return undefined;
-  const message = `${other.host} is fenced: the pair went on without it`;
-  return remark(['warning', 'peer-fenced'], message, at(other, 'ktadmin ha rejoin'));
+  const since = other.look?.aloneSince;
+  const message = `${other.host} is fenced: the pair went on without it${aloneWords(since)}`;
+  return remark(['warning', 'peer-fenced'], message, rejoinHint(other, since));
 };
 
-const twoActives: Rule = (_facts, { actives: [one, two] }) => {
+const giveUp = (given: Seen, other: Seen) => at(given, joinCommand(given, other, '--replace-data '));
+
+const twoActives: Rule = ({ node }, { actives: [one, two] }) => {
   if (one === undefined || two === undefined) return undefined;
   const is: [Severity, string] = ['critical', 'two-actives'];
   if (epochOf(one) === epochOf(two)) {
     const message = `both servers are active, in the same epoch (${epochOf(one)})`;
-    const next = 'on the one that is not to count: ktadmin ha join --replace-data --active HOST';
+    const [here, there] = one.here ? [one, two] : [two, one];
+    const next = `if ${there.host} is to count: ${giveUp(here, there)}; if ${here.host} is: ${giveUp(there, here)}`;
     return remark(is, message, next);
   }
   const words = (seen: Seen) => `${seen.host} (epoch ${epochOf(seen)})`;
   const message = `both servers are active: ${words(one)} counts, ${words(two)} does not`;
-  return remark(is, message, at(two, 'ktadmin ha rejoin'));
+  const isOurs = one.look.system === two.look.system;
+  const next = isOurs ? rejoinHint(two, two.here ? node?.aloneSince : null) : giveUp(two, one);
+  return remark(is, message, next);
 };
 
 const promotion: Rule = (_facts, { actives }) => {
@@ -63,7 +70,7 @@ const noActive: Rule = ({ own, other }, { actives, passives: [one, two] }) => {
     return remark(['critical', 'active-unknown'], message, 'ktadmin ha join --active HOST');
   }
   if (other.look !== null) return undefined;
-  const next = `on ${other.host}: ktadmin db start; where it is lost: ktadmin ha promote`;
+  const next = `${reachHint(other)}; where it is lost: ktadmin ha promote`;
   return remark(['critical', 'active-away'], `the active server is away: ${other.reason}`, next);
 };
 
@@ -79,13 +86,19 @@ const strangers: Rule = ({ own, other }) => {
     const next = 'copy the configuration directory of the active server, as ktadmin-ha(8) has it';
     return remark(['critical', 'keys-differ'], `the OpenPGP keys differ: ${says('fingerprint')}`, next);
   }
-  if (differs(own.version, other.version)) {
-    const next = 'install the same version on both; then, on both: ktadmin db restart';
-    return remark(['critical', 'versions-differ'], `the versions differ: ${says('version')}`, next);
-  }
-  if (!differs(own.look?.system, other.look?.system)) return undefined;
+  if (!differs(own.version, other.version)) return undefined;
+  const next = 'install the same version on both; then, on both: ktadmin db restart';
+  return remark(['critical', 'versions-differ'], `the versions differ: ${says('version')}`, next);
+};
+
+/** A host that was made anew and started has a database of its own. */
+const origins: Rule = ({ own, other }, { actives, active, passives: [passive] }) => {
+  if (other === null || actives.length > 1 || !differs(own.look?.system, other.look?.system))
+    return undefined;
+  const stays = active ?? (passive === own ? other : own);
+  const joins = stays === own ? other : own;
   const message = 'the databases are not of one origin';
-  return remark(['critical', 'databases-differ'], message, 'on the passive: ktadmin ha join --active HOST');
+  return remark(['critical', 'databases-differ'], message, at(joins, joinCommand(joins, stays)));
 };
 
 const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
@@ -102,7 +115,7 @@ const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
 };
 
 const RULES: Rule[] = [
-  ...[whoRuns, fenced, twoActives, promotion, noActive, strangers],
+  ...[whoRuns, fenced, twoActives, promotion, noActive, strangers, origins],
   ...[...judgeFollowing, certificate],
 ];
 

@@ -14,7 +14,9 @@ export interface Known {
 /** Reads what this server knows of its pair. */
 export async function know(database: Database, node: Node): Promise<Known> {
   const { rows } = await database.query<{ passive: boolean }>('select pg_is_in_recovery() as passive');
-  const nodes = await readNodes(database);
-  const other = nodes.find(({ id }) => id !== node.id);
-  return { node, isPassive: rows[0]?.passive === true, pair: await readPair(database), other };
+  const others = (await readNodes(database)).filter(({ id }) => id !== node.id);
+  const pair = await readPair(database);
+  // A host that was lost and made anew came last.
+  const other = others.find(({ id }) => id === pair?.active) ?? others.at(-1);
+  return { node, isPassive: rows[0]?.passive === true, pair, other };
 }

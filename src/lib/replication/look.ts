@@ -1,4 +1,5 @@
 import { failure } from '../core/errors.ts';
+import { DATABASE } from '../database/cluster.ts';
 import type { Database } from '../database/connection.ts';
 
 /** A passive server, as the active one sees it. Bytes and seconds are what it is behind. */
@@ -54,6 +55,12 @@ export interface Look {
   synchronous: string | null;
   /** The node that would have to, and since when it is gone on without; `<node> <time>`. */
   degraded: string | null;
+  /** Since when changes counted on it alone, as a fenced server says; null where they did not, or nobody knows. */
+  aloneSince: string | null;
+  /** The node that it is, as a passive server says. */
+  passiveId: string | null;
+  /** Whether it has the database of a server at all: where a join was cut off, it may have none. */
+  hasDatabase: boolean;
   /** Where its log ends, or is applied. */
   position: string | null;
   senders: Sender[];
@@ -95,6 +102,8 @@ const LOOK = `
     (select system_identifier::text from pg_control_system()) as system, ${TIMELINE} as timeline,
     split_part(current_setting('server_version'), ' ', 1) as postgresql, pg_postmaster_start_time() as started,
     trim(both '"' from ${setting('synchronous_standby_names')}) as synchronous, ${setting('keytrustee.degraded')} as degraded,
+    ${setting('keytrustee.alone_since')} as "aloneSince", ${setting('primary_slot_name')} as "passiveId",
+    exists (select from pg_database where datname = '${DATABASE}') as "hasDatabase",
     coalesce(here.position, pg_last_wal_replay_lsn()) as position,
     ${SENDERS} as senders, ${SLOTS} as slots, ${RECEIVER} as receiver
   from (select ${END} as position) as here`;

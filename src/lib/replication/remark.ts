@@ -22,7 +22,8 @@ export function remark(is: [Severity, string], message: string, next: string | n
 }
 
 /** A command, with where it is run. */
-export const at = ({ here, host }: Seen, command: string) => (here ? command : `on ${host}: ${command}`);
+export const at = ({ here, host }: Pick<Seen, 'here' | 'host'>, command: string) =>
+  here ? command : `on ${host}: ${command}`;
 
 /** A time as everything of a pair is told: UTC, whole seconds. */
 export const time = (date: Date) => `${date.toISOString().slice(0, 19)}Z`;

@@ -14,8 +14,8 @@ export interface ServerStatus {
   /** Whether its PostgreSQL answers, and why not. */
   reachable: boolean;
   reason: string | null;
-  /** Whether it answers over HTTPS. */
-  serves: boolean;
+  /** Whether it answers over HTTPS; null where its port is not known. */
+  serves: boolean | null;
   role: SeenRole;
   inRecovery: boolean | null;
   fingerprint: string | null;
@@ -52,8 +52,9 @@ export interface PairStatus {
 
 function serverStatus(seen: Seen, { active, sender, slot }: Parts): ServerStatus {
   const { here, id, host, port, look, reason, pair, served, fingerprint, version } = seen;
+  const serves = served === null && !seen.isHttpsKnown ? null : served !== null;
   return {
-    ...{ here, id, host, port, reachable: look !== null, reason, serves: served !== null },
+    ...{ here, id, host, port, reachable: look !== null, reason, serves },
     ...{ role: roleOf(seen), inRecovery: look?.inRecovery ?? null, fingerprint, version },
     ...{ postgresql: look?.postgresql ?? null, timeline: look?.timeline ?? null },
     ...{ epoch: pair?.epoch ?? null, position: look?.position ?? null },

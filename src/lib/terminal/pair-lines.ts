@@ -40,6 +40,11 @@ function receiverLines({ receiver }: ServerStatus): string {
   ].join('');
 }
 
+const HTTPS = new Map([
+  [true, 'answers'],
+  [false, 'does not answer'],
+]) as Map<boolean | null, string>;
+
 function serverLines(server: ServerStatus): string {
   const { here, host, port, role, reason, serves, fingerprint, version, postgresql } = server;
   const { timeline, epoch, position } = server;
@@ -49,7 +54,7 @@ function serverLines(server: ServerStatus): string {
     `\n${host}${here ? ', this server' : ''}\n`,
     line('role', role ?? 'not known'),
     line('PostgreSQL', reason ?? `${postgresql}, answers at port ${port}`),
-    line('HTTPS', serves ? 'answers' : 'does not answer'),
+    line('HTTPS', HTTPS.get(serves) ?? 'not known'),
     known('fingerprint', fingerprint),
     known('version', version),
     known('timeline', timeline),

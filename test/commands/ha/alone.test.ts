@@ -44,6 +44,13 @@ test('defect: rejoin discarded unasked what a server had acknowledged alone, aft
     code: 'fenced',
     message: `fenced: the pair went on without this server; since ${since?.slice(0, 19)}Z changes counted on it alone`,
   });
+  const next =
+    'on localhost: ktadmin ha rejoin --accept-data-loss, which keeps its data beside the new ones; bring over what only they have, see ktadmin-ha(8)';
+  const itsStatus = JSON.parse((await second.ktadmin(['ha', 'status', '--json'])).stdout);
+  expect(itsStatus.remarks).toContainEqual({
+    ...{ severity: 'warning', code: 'peer-fenced', next },
+    message: `localhost is fenced: the pair went on without it; since ${since?.slice(0, 19)}Z changes counted on it alone`,
+  });
   const told = `since ${since} changes counted on this server alone; what localhost lacks of them is lost unless it is brought over`;
   const take = (option: string) => `${option} takes the data of localhost, and keeps these beside them`;
   expect(await says(first, 'ha', 'rejoin')).toEqual(refusal(3, told, take('--accept-data-loss')));

@@ -149,6 +149,22 @@ test('the passive is down: writes are refused, and each side says where to start
   await untilInStep(pair);
 });
 
+test('defect: with its own database down a server said of the other one, which serves, that it does not', async () => {
+  const { active, passive } = pair;
+  const { port } = await serving(active);
+  await configure(active, { PORT: port });
+  await must(active.ktadmin(['db', 'start']));
+  await untilInStep(pair);
+  await must(passive.ktadmin(['db', 'stop']));
+  expect((await told(passive, 7)).servers).toMatchObject([{ serves: false }, { serves: true }]);
+  await must(active.ktadmin(['db', 'stop']));
+  // Now nobody knows the port.
+  expect((await told(passive, 7)).servers).toMatchObject([{ serves: false }, { serves: null }]);
+  expect((await passive.ktadmin(['ha', 'status'])).stdout).toContain('  HTTPS           not known\n');
+  for (const server of [passive, active]) await must(server.ktadmin(['db', 'start']));
+  await untilInStep(pair);
+});
+
 test('the active is down: the passive says so, and what to do where it is lost', async () => {
   const { active, passive } = pair;
   await must(active.ktadmin(['db', 'stop']));

@@ -168,6 +168,8 @@ test('the policy is set back while the server is degraded: it waits for the pass
   expect((await recorded()).at(-1)).toEqual(['ha.restore', 'localhost', 'demanded']);
   await comes();
   await untilInStep(pair);
+  const own = () => pair.node(active) as Promise<{ aloneSince?: unknown }>;
+  await until(async () => (await own()).aloneSince === null, 'nothing counts on it alone');
 });
 
 test('an active server that was cut off, and whose pair went on without it, fences itself', async () => {

@@ -1,73 +1,10 @@
 /** What `ha status` and `doctor` say of a pair, for each thing that can be wrong with it. */
 import { expect, test } from 'vitest';
-import type { Facts, Seen } from '../../../src/lib/replication/facts.ts';
+import type { Seen } from '../../../src/lib/replication/facts.ts';
 import { judge } from '../../../src/lib/replication/judge.ts';
-import type { Look, Receiver, Sender } from '../../../src/lib/replication/look.ts';
+import type { Look } from '../../../src/lib/replication/look.ts';
 import { statusOf } from '../../../src/lib/replication/status.ts';
-
-const ID = { active: 'kt1111111111111111', passive: 'kt2222222222222222' };
-
-const sender: Sender = {
-  ...{ id: ID.passive, address: '10.0.0.2', state: 'streaming', sync: 'sync', replayed: '0/1' },
-  ...{ writeBytes: 0, flushBytes: 0, replayBytes: 0, seconds: 0 },
-};
-const receiver: Receiver = {
-  ...{ state: 'streaming', received: '0/1', replayed: '0/1', silentSeconds: 0, delaySeconds: 0 },
-};
-const looks: Record<'active' | 'passive', Look> = {
-  active: {
-    ...{
-      inRecovery: false,
-      role: 'active',
-      system: '1',
-      timeline: 1,
-      postgresql: '15.1',
-      started: new Date(0),
-    },
-    ...{ synchronous: ID.passive, degraded: null, position: '0/1', senders: [sender], receiver: null },
-    slots: [{ name: ID.passive, active: true, retainedBytes: 0, state: 'reserved' }],
-  },
-  passive: {
-    ...{
-      inRecovery: true,
-      role: 'passive',
-      system: '1',
-      timeline: 1,
-      postgresql: '15.1',
-      started: new Date(0),
-    },
-    ...{ synchronous: null, degraded: null, position: '0/1', senders: [], receiver, slots: [] },
-  },
-};
-
-type Side = 'active' | 'passive';
-
-/** One server of a pair that is as it should be, but for what is said. */
-function seen(side: Side, here: boolean, look: Partial<Look> | null = {}, more: Partial<Seen> = {}): Seen {
-  const pair = { epoch: 1, active: ID.active, sync: true, policy: 'both', changedAt: new Date(0) };
-  return {
-    ...{ here, id: ID[side], host: `${side}.example.com`, port: 11381, hint: null, pair, nodes: [] },
-    ...{
-      look: look === null ? null : { ...looks[side], ...look },
-      reason: look === null ? 'no answer' : null,
-    },
-    ...{ served: 'F', fingerprint: 'F', version: 'v1', ...more },
-  };
-}
-
-/** What the active server finds. */
-function facts(own: Partial<Look> | null, other: Partial<Look> | null, more: Partial<Facts> = {}): Facts {
-  return {
-    node: { id: ID.active, role: 'active', epoch: 1, peer: { host: 'passive.example.com', port: 11381 } },
-    own: seen('active', true, own),
-    other: seen('passive', false, other),
-    ...{ policy: 'both', away: null, certificateEnds: new Date(Date.now() + 100 * 86_400_000) },
-    ...more,
-  };
-}
-
-const said = (of: Facts) =>
-  judge(of).map(({ severity, code, message, next }) => [severity, code, message, next]);
+import { facts, ID, said, seen, sender } from '../../support/facts.ts';
 
 test('a pair in step: from either side there is nothing to do', () => {
   expect(said(facts({}, {}))).toEqual([['fine', 'in-step', 'in step with passive.example.com', null]]);
@@ -143,7 +80,7 @@ test.each<[string, Partial<Look> | null, Partial<Look> | null, string, string, s
       ...{ senders: [], synchronous: null, degraded: `${ID.passive} 2026-01-02T03:04:05.678Z` },
       slots: [{ name: ID.passive, active: false, retainedBytes: 1, state: 'unreserved' }],
     },
-    {},
+    null,
     'warning slot-endangered',
     'passive.example.com is away for long: what it misses is soon not kept any more',
     'on passive.example.com: ktadmin db start',
@@ -210,7 +147,7 @@ test.each<[string, Partial<Look> | null, Partial<Look> | null, string, string, s
     { system: '2' },
     'critical databases-differ',
     'the databases are not of one origin',
-    'on the passive: ktadmin ha join --active HOST',
+    'on passive.example.com: ktadmin ha join --active active.example.com',
   ],
   ['no database here', null, {}, 'critical database-away', 'no answer', 'ktadmin db start'],
 ])('%s', (_what, own, other, is, message, next) => {

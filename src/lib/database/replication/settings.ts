@@ -41,6 +41,9 @@ synchronous_commit = remote_apply
 function ownLines(cluster: Cluster, node: Node, { synchronous, degraded }: ReplicationTerms): string {
   const lines = [`keytrustee.role = ${quoted(node.role)}`];
   if (node.role === 'fenced') lines.push('default_transaction_read_only = on');
+  // The other server, which goes on without, asks PostgreSQL for it.
+  if (node.role === 'fenced' && typeof node.aloneSince === 'string')
+    lines.push(`keytrustee.alone_since = ${quoted(node.aloneSince)}`);
   lines.push(`synchronous_standby_names = ${quoted(synchronous === null ? '' : `"${synchronous}"`)}`);
   if (degraded !== undefined)
     lines.push(`keytrustee.degraded = '${degraded.passive} ${degraded.since.toISOString()}'`);
