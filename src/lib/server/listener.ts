@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { auditDirectory, type Configuration, type Settings } from '../core/configuration.ts';
 import { errorCode, explain, failure } from '../core/errors.ts';
 import { openRoom } from '../core/room.ts';
@@ -22,6 +23,9 @@ const READERS = 4;
 
 /** How long what is in flight may take when the server stops; milliseconds. */
 export const STOP_LIMIT = 30_000;
+
+/** What else has to end is waited for so long, each; milliseconds. */
+const END_LIMIT = 2000;
 
 /** What a process of the server needs to listen. */
 export interface ListenRequest {
@@ -92,11 +96,21 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
+/** Waits for work that may hang, because PostgreSQL says nothing any more, for no longer than the limit. */
+async function within(work: Promise<unknown>): Promise<void> {
+  const isOver = new AbortController();
+  try {
+    await Promise.race([work, delay(END_LIMIT, undefined, { signal: isOver.signal })]);
+  } finally {
+    isOver.abort();
+  }
+}
+
 /** Closes everything, also where the trail cannot be: a connection that stays open keeps the process from ending. */
 async function letGo({ trail, keys, pool, reader }: Services): Promise<void> {
   const failures: unknown[] = [];
   for (const each of [trail.close, keys.close, reader.end, () => pool.end()])
-    await each().catch((error: unknown) => failures.push(error));
+    await within(each()).catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }
 
@@ -104,7 +118,7 @@ async function closeAll(app: App, services: Services, background: Started[]): Pr
   const timer = setTimeout(() => app.server.closeAllConnections(), STOP_LIMIT);
   await app.close();
   clearTimeout(timer);
-  for (const { stop } of background) await stop();
+  for (const { stop } of background) await within(stop());
   try {
     await services.trail.change(serverEvent(services, 'server.stop'));
   } finally {
