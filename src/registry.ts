@@ -75,6 +75,7 @@ const COMMANDS: [words: string, summary: string, load?: Loader][] = [
   ['ha status', 'the pair from both sides, and what to do next', () => import('./commands/ha/status.ts')],
   ['ha promote', 'make the passive server the active one', () => import('./commands/ha/promote.ts')],
   ['ha rejoin', 'make the former active server the passive one', () => import('./commands/ha/rejoin.ts')],
+  ['ha end', 'end the pair: this server is alone again', () => import('./commands/ha/end.ts')],
   ['restore', 'put a backup set back', () => import('./commands/restore.ts')],
   ['serve', 'serve clients over HTTPS, in the foreground', () => import('./commands/serve.ts')],
   ['client', 'the client: a machine that keeps keys on a server'],

@@ -69,6 +69,15 @@ function refuseUnfit(self: Self, { node, peer, facts, replace }: Candidate): voi
       `${host} is a passive server itself`,
       'name the active one; ktadmin ha status tells it',
     );
+  const other = facts.followers.find(
+    (each) => each.id !== node.id && (each.host !== self.host || each.port !== self.port),
+  );
+  if (other !== undefined)
+    throw failure(
+      'conflict',
+      `${host} has a passive server already: ${other.host}`,
+      `where this one is to take its place, on ${other.host}: ktadmin db stop`,
+    );
   const active = activeNode(facts, peer);
   if (active.id === node.id) throw thisServer(host);
   refuseStranger(active, self, peer);
@@ -100,6 +109,7 @@ async function resumes(site: PairSite, node: Node, peer: Peer, facts: PeerFacts)
   if (!isSame || !(await isReplica(cluster, node, facts))) return false;
   if (!(await exists(fileOf(cluster.data, STANDBY_SIGNAL)))) return false;
   try {
+    await announce(site, node, peer);
     await startServer(cluster, account);
     await waitUntilFollowing(cluster, RESUME_LIMIT);
     return true;

@@ -3,7 +3,13 @@ import { failure } from '../core/errors.ts';
 import type { Cluster } from '../database/cluster.ts';
 import type { Database } from '../database/connection.ts';
 import type { Peer } from '../database/replication/node.ts';
-import { type Pair, type PairNode, readNodes, readPair } from '../database/replication/pair.ts';
+import {
+  type Pair,
+  type PairNode,
+  readFollowers,
+  readNodes,
+  readPair,
+} from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
 import type { Self } from '../database/replication/self.ts';
 
@@ -17,6 +23,8 @@ export interface PeerFacts {
   major: number;
   pair: Pair | undefined;
   nodes: PairNode[];
+  /** Those that follow it now. */
+  followers: PairNode[];
 }
 
 const QUERY = `
@@ -42,6 +50,7 @@ async function read(database: Database): Promise<PeerFacts> {
     ...{ isPassive: row.passive, isFenced: row.fenced },
     ...{ systemIdentifier: row.system, timeline: row.timeline, major: row.major },
     ...{ pair: await readPair(database), nodes: await readNodes(database) },
+    followers: await readFollowers(database),
   };
 }
 

@@ -4,7 +4,13 @@ import { checkInterruption } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
 import { alone, type Node, requireNode, writeNode } from '../database/replication/node.ts';
-import { type PairNode, readNodes, readPair, writePair } from '../database/replication/pair.ts';
+import {
+  type PairNode,
+  readFollowers,
+  readNodes,
+  readPair,
+  writePair,
+} from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { forgetLost } from '../database/replication/slots.ts';
@@ -36,21 +42,19 @@ async function refusePassive(database: Database): Promise<void> {
     );
 }
 
-/** The passive server that follows now. */
-async function findFollower(database: Database, node: Node): Promise<PairNode | undefined> {
-  const { rows } = await database.query<{ name: string }>(
-    "select application_name as name from pg_stat_replication where state = 'streaming'",
-  );
-  const streaming = new Set(rows.map(({ name }) => name));
-  return (await readNodes(database)).find(({ id }) => id !== node.id && streaming.has(id));
+/** Refuses where this server is not the active one. */
+export async function refuseNotActive(database: Database, node: Node): Promise<void> {
+  await refusePassive(database);
+  if (node.role === 'fenced')
+    throw failure('state', 'the pair went on without this server', 'ktadmin ha rejoin');
 }
 
-/** The same, waited for where one has joined. */
+/** The passive server that follows, waited for where one has joined. */
 async function followerOf(database: Database, node: Node): Promise<PairNode> {
   const isJoined = (await readNodes(database)).some(({ id }) => id !== node.id);
   for (const end = Date.now() + (isJoined ? FOLLOW_LIMIT : 0); ; await delay(POLL)) {
     checkInterruption();
-    const found = await findFollower(database, node);
+    const found = (await readFollowers(database)).find(({ id }) => id !== node.id);
     if (found !== undefined) return found;
     if (Date.now() >= end) break;
   }
@@ -129,9 +133,7 @@ export async function setSync(site: PairSite, sync: boolean, isNotPromoted: bool
   return withDatabase(
     site.cluster,
     async (database) => {
-      await refusePassive(database);
-      if (node.role === 'fenced')
-        throw failure('state', 'the pair went on without this server', 'ktadmin ha rejoin');
+      await refuseNotActive(database, node);
       if (sync) return await turnOn(site, database, node);
       await refusePromoted(site, database, node, isNotPromoted);
       return await turnOff(site, database, node);

@@ -65,7 +65,7 @@ export async function recordedRestore<T>(
 }
 
 /** What commands do to a pair of servers, by its name in the trail. */
-export type PairEvent = 'ha.join' | 'ha.sync' | 'ha.promote' | 'ha.rejoin';
+export type PairEvent = 'ha.join' | 'ha.sync' | 'ha.promote' | 'ha.rejoin' | 'ha.end';
 
 /** Records what is done to the pair that a server belongs to, before it is done; with `failed`, that it was not, and why. */
 export async function recordPair(

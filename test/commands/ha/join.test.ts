@@ -118,7 +118,8 @@ test('the passive server starts while the active one is away, serves what it has
 });
 
 test('a server with organizations of its own is not overwritten, unless somebody says so; then they are kept', async () => {
-  const { active } = pair;
+  const { active, passive } = pair;
+  await must(passive.ktadmin(['db', 'stop']));
   const own = await testServer();
   await must(own.orgtool(['add', '-n', 'own', '-c', 'root@localhost']));
   for (const name of ['.replication', 'keytrustee.conf']) {
@@ -142,6 +143,8 @@ test('a server with organizations of its own is not overwritten, unless somebody
   const kept = (await readdir(own.pgRootdir)).filter((name) => name.startsWith('data.before-'));
   expect(joined.stderr).toContain(`what was here is kept in ${join(own.pgRootdir, kept[0] ?? '')}\n`);
   expect(await names(own)).toContain('first');
+  await must(own.ktadmin(['db', 'stop']));
+  await must(passive.ktadmin(['db', 'start']));
 });
 
 test('a server of another OpenPGP key is refused', async () => {

@@ -71,6 +71,20 @@ export async function writePair(database: Database, pair: Omit<Pair, 'changedAt'
   }
 }
 
+/** Forgets the pair. It is local, as above. */
+export async function removePair(database: Database): Promise<void> {
+  await database.query(`begin; set local synchronous_commit = local; delete from ${SCHEMA}.pair; commit`);
+}
+
+/** The servers of the pair that follow this one now. */
+export async function readFollowers(database: Database): Promise<PairNode[]> {
+  const { rows } = await database.query<{ name: string }>(
+    "select application_name as name from pg_stat_replication where state = 'streaming'",
+  );
+  const streaming = new Set(rows.map(({ name }) => name));
+  return (await readNodes(database)).filter(({ id }) => streaming.has(id));
+}
+
 /** Tells the pair of a server; by the role of the other one too. */
 export async function enrol(database: Database, node: PairNode): Promise<void> {
   await database.query(`select ${SCHEMA}.enrol($1, $2, $3, $4, $5, $6)`, [
