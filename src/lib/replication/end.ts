@@ -35,7 +35,7 @@ export async function endPair(site: PairSite, isNotPromoted: boolean): Promise<E
   const { cluster } = site;
   const node = await requireNode(cluster);
   const end = async (database: Database) => {
-    await refuseNotActive(database, node);
+    await refuseNotActive(database, node, 'ktadmin ha end');
     await refuseFollower(database, node);
     await refusePromoted(site, database, node, isNotPromoted);
     const former = node.peer?.host ?? null;

@@ -5,7 +5,8 @@ import type { Node, Peer } from '../database/replication/node.ts';
 import { readNodes } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
 import { foundBy } from './active-server.ts';
-import { look } from './look.ts';
+import { joinCommand } from './hints.ts';
+import { type Look, look } from './look.ts';
 import type { PairSite } from './site.ts';
 
 /** How long the passive server is waited for; milliseconds. */
@@ -23,11 +24,22 @@ async function refuseSuccessor(site: PairSite): Promise<void> {
   );
 }
 
+/** Refuses one that takes writes. A host that was made anew has another database: nothing of this pair was promoted there. */
+function refuseWriting({ self }: PairSite, { host, port }: Peer, isOurs: boolean, isVouched: boolean): void {
+  if (isOurs) throw failure('state', `${host} takes writes itself`, 'ktadmin ha status');
+  if (isVouched) return;
+  throw failure(
+    'state',
+    `${host} takes writes itself, in a database that is not this pair's`,
+    `on ${host}: ${joinCommand({ port }, self)}; --not-promoted goes on without it, where it was made anew`,
+  );
+}
+
 /** Refuses where the other server takes writes, or cannot be asked and nobody vouches for it. A refused connection: it is down. */
-async function refuseUnknown(site: PairSite, peer: Peer, isVouched: boolean): Promise<void> {
-  let isPassive: boolean;
+async function refuseUnknown(site: PairSite, peer: Peer, own: Look, isVouched: boolean): Promise<void> {
+  let its: Look;
   try {
-    isPassive = (await withPeer(site.cluster, peer, look, LIMIT)).inRecovery;
+    its = await withPeer(site.cluster, peer, look, LIMIT);
   } catch (error) {
     if (isVouched || foundBy(error) === 'refused') return;
     throw failure(
@@ -36,7 +48,7 @@ async function refuseUnknown(site: PairSite, peer: Peer, isVouched: boolean): Pr
       '--not-promoted, where it was not for certain; else both servers would take writes',
     );
   }
-  if (!isPassive) throw failure('state', `${peer.host} takes writes itself`, 'ktadmin ha status');
+  if (!its.inRecovery) refuseWriting(site, peer, its.system === own.system, isVouched);
 }
 
 /** Before this server goes on alone: makes sure that the passive one was not promoted. Where it was, this one is fenced. */
@@ -47,7 +59,9 @@ export async function refusePromoted(
   isVouched: boolean,
 ): Promise<void> {
   await refuseSuccessor(site);
-  if ((await look(database)).synchronous === null) return;
+  const own = await look(database);
+  if (own.synchronous === null) return;
   const others = (await readNodes(database)).filter(({ id }) => id !== node.id);
-  for (const peer of node.peer === null ? others : [node.peer]) await refuseUnknown(site, peer, isVouched);
+  for (const peer of node.peer === null ? others : [node.peer])
+    await refuseUnknown(site, peer, own, isVouched);
 }

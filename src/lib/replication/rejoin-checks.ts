@@ -15,6 +15,17 @@ export function peerOf({ peer }: Node, wished: Peer | undefined): Peer {
   throw failure('usage', 'this server knows no other one', 'name the active server by --active HOST');
 }
 
+/** The error where the other server is passive: there is nothing to rejoin, or another one is active, or none. */
+function noActive({ id, role }: Node, { host, port }: Peer, { pair, nodes }: PeerFacts): Error {
+  if (role === 'active' || (role === 'alone' && nodes.some((each) => each.id === id)))
+    return failure('state', 'this server is the active one: it has nothing to rejoin', 'ktadmin ha status');
+  const message = `${host} is a passive server itself`;
+  const active = nodes.find((each) => each.id === pair?.active && each.id !== id);
+  if (active === undefined || (active.host === host && active.port === port))
+    return failure('state', message, `on ${host}: ktadmin ha promote, where it is to go on`);
+  return failure('state', message, `ktadmin ha rejoin --active ${active.host}:${active.port}`);
+}
+
 /** Refuses where the other server is not the active one of this server's pair, or has not gone on without this one. */
 export async function refuseRejoin(
   { cluster, self }: PairSite,
@@ -23,12 +34,7 @@ export async function refuseRejoin(
   facts: PeerFacts,
 ): Promise<void> {
   const { host } = peer;
-  if (facts.isPassive)
-    throw failure(
-      'state',
-      `${host} is a passive server itself`,
-      `on ${host}: ktadmin ha promote, where it is to go on`,
-    );
+  if (facts.isPassive) throw noActive(node, peer, facts);
   const active = activeNode(facts, peer);
   if (active.id === node.id)
     throw failure(

@@ -4,25 +4,17 @@ import { checkInterruption } from '../core/interrupt.ts';
 import { reached } from '../core/steps.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
 import { alone, type Node, requireNode, writeNode } from '../database/replication/node.ts';
-import {
-  type PairNode,
-  readFollowers,
-  readNodes,
-  readPair,
-  writePair,
-} from '../database/replication/pair.ts';
+import { readPair, writePair } from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { forgetLost } from '../database/replication/slots.ts';
+import { followerOf } from './follower.ts';
 import { refusePromoted } from './refuse-promoted.ts';
 import type { PairSite } from './site.ts';
 
 /** How long the passive may take to be synchronous; milliseconds. It streams already. */
 const LIMIT = 20_000;
 const POLL = 50;
-
-/** A passive that has joined may take so long to follow again after a cut link; milliseconds. */
-const FOLLOW_LIMIT = 15_000;
 
 /** Whether changes wait for the passive from now on. */
 export interface SyncState {
@@ -32,37 +24,15 @@ export interface SyncState {
   passive: string | null;
 }
 
-async function refusePassive(database: Database): Promise<void> {
+/** Refuses where this server is not the active one, on which `command` is to be run. */
+export async function refuseNotActive(database: Database, node: Node, command: string): Promise<void> {
+  const { role, peer } = node;
   const { rows } = await database.query<{ passive: boolean }>('select pg_is_in_recovery() as passive');
-  if (rows[0]?.passive === true)
-    throw failure(
-      'state',
-      'this is the passive server',
-      'run it on the active one; ktadmin ha status tells it',
-    );
-}
-
-/** Refuses where this server is not the active one. */
-export async function refuseNotActive(database: Database, node: Node): Promise<void> {
-  await refusePassive(database);
-  if (node.role === 'fenced')
-    throw failure('state', 'the pair went on without this server', 'ktadmin ha rejoin');
-}
-
-/** The passive server that follows, waited for where one has joined. */
-async function followerOf(database: Database, node: Node): Promise<PairNode> {
-  const isJoined = (await readNodes(database)).some(({ id }) => id !== node.id);
-  for (const end = Date.now() + (isJoined ? FOLLOW_LIMIT : 0); ; await delay(POLL)) {
-    checkInterruption();
-    const found = (await readFollowers(database)).find(({ id }) => id !== node.id);
-    if (found !== undefined) return found;
-    if (Date.now() >= end) break;
+  if (rows[0]?.passive === true) {
+    const next = peer === null ? 'ktadmin ha status' : `on ${peer.host}: ${command}`;
+    throw failure('state', 'this is the passive server', next);
   }
-  throw failure(
-    'state',
-    'no passive server follows this one',
-    'on the passive: ktadmin ha join, or ktadmin db start where it has joined already; ktadmin ha status tells more',
-  );
+  if (role === 'fenced') throw failure('state', 'the pair went on without this server', 'ktadmin ha rejoin');
 }
 
 /** Has PostgreSQL read its settings again. */
@@ -85,7 +55,7 @@ async function untilSynchronous(database: Database, id: string): Promise<boolean
 
 async function turnOn(site: PairSite, database: Database, node: Node): Promise<SyncState> {
   const { cluster, policy } = site;
-  const passive = await followerOf(database, node);
+  const passive = await followerOf(site, database, node);
   const before = await readPair(database);
   const epoch = Math.max(before?.epoch ?? 1, node.epoch, 1);
   const active: Node = { ...node, role: 'active', epoch, peer: { host: passive.host, port: passive.port } };
@@ -133,7 +103,7 @@ export async function setSync(site: PairSite, sync: boolean, isNotPromoted: bool
   return withDatabase(
     site.cluster,
     async (database) => {
-      await refuseNotActive(database, node);
+      await refuseNotActive(database, node, `ktadmin ha sync ${sync ? 'on' : 'off'}`);
       if (sync) return await turnOn(site, database, node);
       await refusePromoted(site, database, node, isNotPromoted);
       return await turnOff(site, database, node);

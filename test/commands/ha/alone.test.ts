@@ -51,6 +51,9 @@ test('defect: rejoin discarded unasked what a server had acknowledged alone, aft
     ...{ severity: 'warning', code: 'peer-fenced', next },
     message: `localhost is fenced: the pair went on without it; since ${since?.slice(0, 19)}Z changes counted on it alone`,
   });
+  expect(await says(second, 'ha', 'sync', 'on')).toEqual(
+    refusal(3, 'localhost is fenced: the pair went on without it', next),
+  );
   const told = `since ${since} changes counted on this server alone; what localhost lacks of them is lost unless it is brought over`;
   const take = (option: string) => `${option} takes the data of localhost, and keeps these beside them`;
   expect(await says(first, 'ha', 'rejoin')).toEqual(refusal(3, told, take('--accept-data-loss')));

@@ -62,7 +62,7 @@ test('the passive server refuses to be what it is not', async () => {
   const { active, passive } = pair;
   expect(joining(await passive.ktadmin(['ha', 'sync', 'on']))).toEqual({
     ...{ status: 3, stdout: '' },
-    stderr: told('this is the passive server', 'run it on the active one; ktadmin ha status tells it'),
+    stderr: told('this is the passive server', 'on localhost: ktadmin ha sync on'),
   });
   expect(
     joining(await active.ktadmin(['ha', 'join', '--active', `localhost:${passive.port}`])),

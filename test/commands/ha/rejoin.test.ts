@@ -11,15 +11,11 @@ const pair = sharedPair();
 const rejoin = async (server: TestServer, ...words: string[]) =>
   said(await server.ktadmin(['ha', 'rejoin', ...words]));
 
-test('nothing to rejoin: the other one is passive, is this server, answers nowhere, is not known', async () => {
+test('nothing to rejoin: it is the active one, the other one is this server, answers nowhere, is not known', async () => {
   const { active, passive } = pair;
   const alone = await testServer({ start: false });
   expect(await rejoin(active)).toEqual(
-    refusal(
-      3,
-      'localhost is a passive server itself',
-      'on localhost: ktadmin ha promote, where it is to go on',
-    ),
+    refusal(3, 'this server is the active one: it has nothing to rejoin', 'ktadmin ha status'),
   );
   expect(await rejoin(active, '--active', `localhost:${active.port}`)).toEqual(
     refusal(2, 'localhost is this server', 'name the active server, and run it on the passive one'),

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
-import { said } from '../../support/refusal.ts';
+import { refusal, said } from '../../support/refusal.ts';
 
 const pair = sharedPair();
 
@@ -36,4 +36,27 @@ test('defect: a passive host that was lost could not be made anew while sync was
   expect(await passive.query('select name from organization')).toBe('prod');
   const status = JSON.parse((await active.ktadmin(['ha', 'status', '--json'])).stdout);
   expect(status.remarks).toMatchObject([{ severity: 'fine', code: 'in-step' }]);
+});
+
+test('defect: a host that was made anew and started as a server of its own had no way back by the hints', async () => {
+  const { active, passive } = pair;
+  await must(passive.ktadmin(['db', 'stop']));
+  await rm(passive.pgRootdir, { recursive: true });
+  await must(passive.ktadmin(['init']));
+  await must(passive.ktadmin(['db', 'start']));
+  const join = `on localhost: ktadmin ha join --active localhost:${active.port}`;
+  const status = JSON.parse((await active.ktadmin(['ha', 'status', '--json'])).stdout);
+  expect(status.remarks[0]).toMatchObject({ code: 'databases-differ', next: join });
+  expect(said(await active.ktadmin(['ha', 'sync', 'on']))).toEqual(
+    refusal(3, 'localhost takes writes itself', join),
+  );
+  const without = '--not-promoted goes on without it, where it was made anew';
+  expect(said(await active.ktadmin(['ha', 'sync', 'off']))).toEqual(
+    refusal(3, "localhost takes writes itself, in a database that is not this pair's", `${join}; ${without}`),
+  );
+  expect(await active.query("select current_setting('synchronous_standby_names')")).not.toBe('');
+  await must(active.ktadmin(['ha', 'sync', 'off', '--not-promoted']));
+  await must(passive.ktadmin(['ha', 'join', '--active', `localhost:${active.port}`]));
+  await must(active.ktadmin(['ha', 'sync', 'on']));
+  await untilInStep(pair);
 });
