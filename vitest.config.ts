@@ -20,13 +20,23 @@ const filesAsText = {
 /** The tests of two hosts have a network of their own, with room for one pair of hosts: `npm run test:ha`. */
 const isHa = process.env.KT_HA_NETWORK !== undefined;
 
+/** The tests of a pair of servers take minutes, and run by themselves: `npm run test:pair`; or where one of them is named. */
+const PAIR = 'test/commands/ha';
+const isPair = process.env.KT_SUITE === 'pair';
+const isNamed = process.argv.some((word) => word.includes(PAIR));
+
+function choose(): { include: string[]; exclude: string[] } {
+  if (isHa) return { include: ['test/ha/**/*.test.ts'], exclude: [] };
+  if (isPair) return { include: [`${PAIR}/**/*.test.ts`], exclude: [] };
+  return { include: ['test/**/*.test.ts'], exclude: ['test/ha/**', ...(isNamed ? [] : [`${PAIR}/**`])] };
+}
+
 export default defineConfig({
   plugins: [filesAsText],
   resolve: { alias: { 'ktadmin:key-worker': join(import.meta.dirname, 'dist/lib/key-worker.js') } },
   define: { __VERSION__: JSON.stringify(manifest.version), __COMMIT__: JSON.stringify('unknown') },
   test: {
-    include: [isHa ? 'test/ha/**/*.test.ts' : 'test/**/*.test.ts'],
-    exclude: isHa ? [] : ['test/ha/**'],
+    ...choose(),
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', new ClosingLineReporter()],
     // Nothing of the caller's own server may reach a test; an empty variable counts as none.
