@@ -1,10 +1,10 @@
-/** docs/hazards.md names a test for every hazard that applies to backups, and each of these tests exists. */
+/** docs/hazards.md names a test for every hazard, and each of these tests exists. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 /** How many hazards each part of the list has. */
-const PARTS = { PG: 23, GP: 17, TA: 21, FI: 12, RT: 14, ML: 8, TL: 15, HS: 8, OP: 15 };
+const PARTS = { PG: 23, GP: 17, TA: 21, FI: 12, RT: 14, ML: 8, TL: 15, HS: 8, OP: 15, RP: 17 };
 /** What has no test yet. Take away from it; add nothing. */
 const OPEN = ['PG-11', 'FI-11'];
 
