@@ -25,6 +25,10 @@ export default bareCommand({
       '--foreground',
       'stay until the server ends, for a service manager; SIGTERM stops it, with status 0',
     ),
+    alone: flag(
+      '--alone',
+      'make an empty database also where the configuration is a copy of another server, or a join was cut off',
+    ),
     background: flag('--background', 'return when the server answers (this is the default)').hidden(),
   },
   examples: ['ktadmin db start', 'ktadmin db --start --pg-rootdir /var/lib/keytrustee/db --background'],
@@ -32,7 +36,8 @@ export default bareCommand({
     const { terminal } = context;
     const opened = await openSource(values.pgRootdir, context, refuseUnfinished);
     const { source, account } = opened;
-    const start = () => startCurrent(source, account, surroundings(opened, context));
+    const start = () =>
+      startCurrent(source, account, { ...surroundings(opened, context), isAlone: values.alone });
     const what = isExternal(source) ? 'bringing the tables up to date' : 'starting PostgreSQL';
     const { server, migrations, fenced } = await terminal.step(what, start);
     for (const name of migrations) terminal.notice(`applied migration ${name}`);

@@ -5,6 +5,7 @@ import { migrate } from './migrations.ts';
 import { checkFence, type Fenced } from './replication/fence.ts';
 import { readNode } from './replication/node.ts';
 import { enrolSelf, type Self } from './replication/self.ts';
+import { refuseEmptyCopy, refuseHalfJoined } from './replication/unjoined.ts';
 import { type RunningServer, startServer, stopAtOnce, stopServer } from './server.ts';
 import { isExternal, type Source } from './source.ts';
 
@@ -21,17 +22,20 @@ export interface CurrentServer {
 export interface Surroundings {
   self?: Self | undefined;
   beforeFence?: Parameters<typeof checkFence>[1];
+  /** An empty database is wanted also where the server was to be the passive one of another. */
+  isAlone?: boolean;
 }
 
 async function bringUpToDate(
   cluster: Cluster,
   before: Fenced | undefined,
-  { self, beforeFence }: Surroundings,
+  { self, beforeFence, isAlone }: Surroundings,
 ): Promise<Omit<CurrentServer, 'server'>> {
   // Where no other server is on record yet, only the database knows of one.
   const isUnknown = before === undefined && (await readNode(cluster))?.peer === null;
   const fenced = isUnknown ? await checkFence(cluster, beforeFence) : before;
   if (fenced !== undefined) return { migrations: [], fenced };
+  if (isAlone !== true) await refuseEmptyCopy(cluster);
   const migrations = await migrate(cluster);
   if (self !== undefined) await enrolSelf(cluster, self);
   return { migrations, fenced };
@@ -48,6 +52,7 @@ export async function startCurrent(
 ): Promise<CurrentServer> {
   if (isExternal(cluster))
     return { server: undefined, migrations: await migrate(cluster), fenced: undefined };
+  await refuseHalfJoined(cluster);
   const fenced = await checkFence(cluster, around.beforeFence);
   const server = await startServer(cluster, account);
   try {
@@ -65,6 +70,7 @@ export async function restartCurrent(
   around: Surroundings = {},
 ): Promise<CurrentServer> {
   await stopServer(cluster, account);
+  await refuseHalfJoined(cluster);
   const fenced = await checkFence(cluster, around.beforeFence);
   const server = await startServer(cluster, account);
   try {

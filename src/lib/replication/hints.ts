@@ -1,14 +1,6 @@
+import { joinCommand } from '../database/replication/unjoined.ts';
 import type { Seen } from './facts.ts';
 import { at } from './remark.ts';
-
-/** A server as another one is told to reach its PostgreSQL: the port is named where it is not the other one's own. */
-type Place = Pick<Seen, 'host' | 'port'>;
-
-/** The command by which a server becomes the passive one of another. */
-export function joinCommand(joining: Pick<Place, 'port'>, { host, port }: Place, more = ''): string {
-  const where = port === joining.port ? host : `${host}:${port}`;
-  return `ktadmin ha join ${more}--active ${where}`;
-}
 
 /** How a server whose pair went on without it comes back; what it acknowledged alone is not given up unasked. */
 export function rejoinHint(seen: Pick<Seen, 'here' | 'host'>, aloneSince: string | null | undefined): string {

@@ -8,7 +8,7 @@ import { type Cluster, clusterExists } from '../database/cluster.ts';
 import { STANDBY_SIGNAL, takeBaseCopy } from '../database/replication/base-copy.ts';
 import { readControlData } from '../database/replication/control-data.ts';
 import { ensureSlot, waitUntilFollowing } from '../database/replication/follow.ts';
-import { type Node, type Peer, requireNode, writeNode } from '../database/replication/node.ts';
+import { type Node, type Peer, passiveNode, requireNode, writeNode } from '../database/replication/node.ts';
 import { enrol } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
 import type { Self } from '../database/replication/self.ts';
@@ -102,6 +102,20 @@ async function hasOwnData(site: PairSite, node: Node, facts: PeerFacts, replace:
   );
 }
 
+/** Remembers that this server joins before its database is started for a look, and whether that holds something. */
+async function begin(site: PairSite, { node, peer, facts, replace }: Candidate): Promise<boolean> {
+  if (node.role === 'alone') await writeNode(site.cluster, { ...node, joining: peer });
+  try {
+    const keep = await hasOwnData(site, node, facts, replace);
+    reached('begun');
+    return keep;
+  } catch (error) {
+    // It is not to join: it stays what it was.
+    if (error instanceof KeyTrusteeError) await writeNode(site.cluster, node);
+    throw error;
+  }
+}
+
 /** Goes on where an earlier join has come as far as the copy: also one that is done already. */
 async function resumes(site: PairSite, node: Node, peer: Peer, facts: PeerFacts): Promise<boolean> {
   const { cluster, account } = site;
@@ -146,17 +160,17 @@ export async function join(site: PairSite, peer: Peer, replace: boolean): Promis
   refuseUnfit(site.self, { node, peer, facts, replace });
   const done = { role: 'passive', id: node.id, active: peer.host, timeline: facts.timeline } as const;
   if (await resumes(site, node, peer, facts)) {
-    await writeNode(cluster, { ...node, aloneSince: null });
+    await writeNode(cluster, { ...passiveNode(node, node.epoch, peer), aloneSince: null });
     return { ...done, former: null };
   }
   await refuseLoss(site, node, peer, [replace, '--replace-data']);
-  const keep = await hasOwnData(site, node, facts, replace);
+  const keep = await begin(site, { node, peer, facts, replace });
   await site.record({ active: peer.host, epoch: facts.pair?.epoch ?? 0 });
   await announce(site, node, peer);
-  const passive: Node = { ...node, role: 'passive', epoch: facts.pair?.epoch ?? 0, peer };
+  const passive = passiveNode(node, facts.pair?.epoch ?? 0, peer);
   const settle = async () => {
     await stopServer(cluster, account);
-    await writeNode(cluster, passive);
+    await writeNode(cluster, { ...passive, joining: peer });
     await writeReplicationSettings(cluster, passive);
   };
   const source = { peer, slot: node.id, major: facts.major };

@@ -1,6 +1,7 @@
 import { byteWords } from '../core/amounts.ts';
+import { joinCommand } from '../database/replication/unjoined.ts';
 import type { Facts, Seen } from './facts.ts';
-import { followHint, joinCommand } from './hints.ts';
+import { followHint } from './hints.ts';
 import { type Answering, isInStep, type Parts } from './parts.ts';
 import { degradesAfter } from './policy.ts';
 import { at, type Remark, type Rule, remark, type Severity, time } from './remark.ts';

@@ -1,6 +1,7 @@
+import { cutOff, joinCommand } from '../database/replication/unjoined.ts';
 import { countDays, SOON } from '../tls/dates.ts';
 import type { Facts, Seen } from './facts.ts';
-import { joinCommand, reachHint, rejoinHint } from './hints.ts';
+import { reachHint, rejoinHint } from './hints.ts';
 import { judgeFollowing } from './judge-following.ts';
 import { epochOf, type Parts, partsOf, roleOf } from './parts.ts';
 import { at, type Remark, type Rule, remark, type Severity, time } from './remark.ts';
@@ -14,8 +15,24 @@ const whoRuns: Rule = ({ own, node }) => {
     const make = node === undefined ? 'ktadmin init; ktadmin db restart' : 'ktadmin db restart';
     return remark(['fine', 'unprepared'], 'alone; not prepared for a pair', make);
   }
-  if (roleOf(own) !== 'alone') return undefined;
+  if (roleOf(own) !== 'alone' || !own.look.hasDatabase) return undefined;
   return remark(['fine', 'alone'], 'alone', `on another host: ktadmin ha join --active ${own.host}`);
+};
+
+/** A host on which a join was cut off, or that is a copy and has not joined, has nothing to serve. */
+const unjoined: Rule = ({ own, node }) => {
+  if (node === undefined || own.look === null || own.look.inRecovery) return undefined;
+  const { hasDatabase } = own.look;
+  const { role, joining, copyOf } = node;
+  if (joining !== undefined && (role === 'passive' || !hasDatabase))
+    return remark(['critical', 'join-unfinished'], cutOff(joining), joinCommand(own, joining));
+  if (hasDatabase) return undefined;
+  if (role === 'alone' && copyOf !== undefined) {
+    const message = `this server is a copy of ${copyOf}, and has not joined it`;
+    return remark(['critical', 'not-joined'], message, joinCommand(own, { host: copyOf, port: own.port }));
+  }
+  const next = 'ktadmin restore FILE brings a lost database back; an empty one: ktadmin db start';
+  return remark(['critical', 'database-missing'], 'the database keytrustee does not exist', next);
 };
 
 const aloneWords = (since: string | null | undefined) =>
@@ -52,9 +69,9 @@ const twoActives: Rule = ({ node }, { actives: [one, two] }) => {
   return remark(is, message, next);
 };
 
-const promotion: Rule = (_facts, { actives }) => {
+const promotion: Rule = ({ node }, { actives }) => {
   const one = actives.find(({ look }) => look.role === 'passive');
-  if (one === undefined) return undefined;
+  if (one === undefined || (one.here && node?.joining !== undefined)) return undefined;
   const message = `${one.host} was promoted, and that was not finished`;
   return remark(['critical', 'promotion-unfinished'], message, at(one, 'ktadmin ha promote'));
 };
@@ -115,7 +132,7 @@ const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
 };
 
 const RULES: Rule[] = [
-  ...[whoRuns, fenced, twoActives, promotion, noActive, strangers, origins],
+  ...[whoRuns, unjoined, fenced, twoActives, promotion, noActive, strangers, origins],
   ...[...judgeFollowing, certificate],
 ];
 

@@ -7,6 +7,7 @@ import { type PairNode, writePair } from '../database/replication/pair.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import { reloadSettings } from '../database/replication/reload.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
+import { cutOff, joinCommand } from '../database/replication/unjoined.ts';
 import { giveUpActive, type Wish } from './give-up-active.ts';
 import { type Known, know } from './known.ts';
 import { untilReplayed } from './replay.ts';
@@ -111,7 +112,8 @@ export async function promote(site: PairSite, wish: Wish): Promise<Promoted> {
       const former = node.peer?.host ?? null;
       let confirmed = false;
       if (known.isPassive) confirmed = await takeOver(site, wish, database, known);
-      else await site.record({ from: former, finish: true });
+      else if (node.joining === undefined) await site.record({ from: former, finish: true });
+      else throw failure('state', cutOff(node.joining), joinCommand(site.cluster, node.joining));
       const epoch = await settle(site, database, known);
       const timeline = await timelineOf(database);
       return { role: 'active', id: node.id, epoch, timeline, former, confirmed, sync: false };

@@ -4,8 +4,8 @@ import { checkFence } from '../database/replication/fence.ts';
 import type { Node, Peer } from '../database/replication/node.ts';
 import { readNodes } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
+import { joinCommand } from '../database/replication/unjoined.ts';
 import { foundBy } from './active-server.ts';
-import { joinCommand } from './hints.ts';
 import { type Look, look } from './look.ts';
 import type { PairSite } from './site.ts';
 

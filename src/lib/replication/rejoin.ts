@@ -7,7 +7,7 @@ import { clusterExists } from '../database/cluster.ts';
 import { STANDBY_SIGNAL, takeBaseCopy } from '../database/replication/base-copy.ts';
 import { readControlData } from '../database/replication/control-data.ts';
 import { isFollowing, waitUntilFollowing } from '../database/replication/follow.ts';
-import { type Node, type Peer, requireNode, writeNode } from '../database/replication/node.ts';
+import { type Node, type Peer, passiveNode, requireNode, writeNode } from '../database/replication/node.ts';
 import { withPeer } from '../database/replication/peer.ts';
 import { reloadSettings } from '../database/replication/reload.ts';
 import { rewind, settleRewind } from '../database/replication/rewind.ts';
@@ -76,9 +76,9 @@ async function followsAsItIs({ cluster, account }: PairSite, settle: () => Promi
 /** Makes data of this server that follow the active one's. */
 async function makeFit(site: PairSite, node: Node, peer: Peer, facts: PeerFacts): Promise<Outcome> {
   const { cluster, account, reporter } = site;
-  const passive: Node = { ...node, role: 'passive', epoch: facts.pair?.epoch ?? 0, peer };
+  const passive = passiveNode(node, facts.pair?.epoch ?? 0, peer);
   const settle = async () => {
-    await writeNode(cluster, passive);
+    await writeNode(cluster, { ...passive, joining: peer });
     await writeReplicationSettings(cluster, passive);
     await flushPeer(site, peer);
   };
@@ -112,8 +112,8 @@ async function followsAlready(
 ): Promise<boolean> {
   if (node.role !== 'passive' || node.peer?.host !== peer.host || node.peer.port !== peer.port) return false;
   if (!(await isFollowing(cluster)) || (await writeReplicationSettings(cluster, node))) return false;
-  if (node.epoch !== epoch || node.aloneSince !== null)
-    await writeNode(cluster, { ...node, epoch, aloneSince: null });
+  if (node.epoch !== epoch || node.aloneSince !== null || node.joining !== undefined)
+    await writeNode(cluster, { ...passiveNode(node, epoch, peer), aloneSince: null });
   return true;
 }
 
@@ -145,7 +145,7 @@ export async function rejoin(
   const outcome = await makeFit(site, node, peer, facts);
   await reporter.step('waiting until this server follows', () => follow(cluster, account));
   reached('rejoin-followed');
-  await writeNode(cluster, { ...(await requireNode(cluster)), aloneSince: null });
+  await writeNode(cluster, { ...passiveNode(node, epoch, peer), aloneSince: null });
   await dropOwnSlots(cluster);
   await settleRewind(cluster);
   return { ...done, ...outcome };

@@ -72,7 +72,7 @@ function syncOf({ active }: Parts): PairStatus['sync'] {
 
 function takesWrites({ own }: Facts, { active, sender }: Parts): boolean | null {
   if (active !== undefined) return active.look.synchronous === null || isInStep(sender);
-  return roleOf(own) === 'alone' ? true : null;
+  return roleOf(own) === 'alone' ? own.look?.hasDatabase === true : null;
 }
 
 /** What `ha status` tells, out of what was found. */

@@ -5,6 +5,7 @@ import { changeSettings } from '../core/configuration-change.ts';
 import { exists } from '../core/files.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { clusterAt, clusterExists } from '../database/cluster.ts';
+import { rememberOrigin } from '../database/replication/prepare.ts';
 import { LOGGER } from './logger.ts';
 import type { InitializeRequest } from './request.ts';
 
@@ -53,6 +54,7 @@ export async function adoptCopy(
   const files = confdirFiles(request.confdir);
   const { EXTERNAL_ADDRESS } = request.newServer;
   const { LISTEN_ADDRESS, SSL_CERTIFICATE, SSL_PRIVATE_KEY } = existing;
+  await rememberOrigin(clusterAt(existing.PG_ROOTDIR, existing.DB_PORT), existing.EXTERNAL_ADDRESS);
   const isForeign = LISTEN_ADDRESS !== undefined && !isOwn(LISTEN_ADDRESS);
   const hasPair = (await exists(SSL_CERTIFICATE)) && (await exists(SSL_PRIVATE_KEY));
   await changeSettings(files.configuration, {

@@ -136,3 +136,31 @@ test('defect: a host that was made anew was looked for under its former name', (
   ]);
   expect(statusOf(found)).toMatchObject({ state: 'other-awaited', writes: false });
 });
+
+test('defect: a host without the database of a server passed for one that is alone', () => {
+  const none = (more: object) => {
+    const own = seen(
+      'passive',
+      true,
+      { inRecovery: false, role: 'alone', hasDatabase: false },
+      { pair: undefined },
+    );
+    const node = { id: ID.passive, role: 'alone' as const, epoch: 0, peer: null, ...more };
+    return facts({}, {}, { own, other: null, node });
+  };
+  const joining = { host: 'active.example.com', port: 11399 };
+  expect(said(none({ joining }))).toEqual([
+    [
+      ...['critical', 'join-unfinished'],
+      'this server was to become the passive one of active.example.com, and that was cut off',
+      'ktadmin ha join --active active.example.com:11399',
+    ],
+  ]);
+  expect(said(none({ copyOf: 'active.example.com' }))).toEqual([
+    [
+      ...['critical', 'not-joined', 'this server is a copy of active.example.com, and has not joined it'],
+      'ktadmin ha join --active active.example.com',
+    ],
+  ]);
+  expect(statusOf(none({}))).toMatchObject({ state: 'database-missing', writes: false });
+});

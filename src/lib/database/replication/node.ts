@@ -13,6 +13,8 @@ const node = z.object({
   epoch: z.number().check(z.nonnegative()),
   peer: z.nullable(peer),
   aloneSince: z.optional(z.nullable(z.string().check(z.minLength(1)))),
+  copyOf: z.optional(z.string().check(z.minLength(1))),
+  joining: z.optional(peer),
 });
 
 /** Where the other server's PostgreSQL is reached. */
@@ -25,13 +27,31 @@ export type Role = z.infer<typeof node>['role'];
  * Who a host is: its own name for PostgreSQL, what it was last, the epoch of its pair that it knows, and the other server. It
  * lies outside the data directory and the configuration directory: both are copied to other hosts. `aloneSince` (ISO 8601) is
  * written before a change can be acknowledged by this server alone, and becomes null once another one has all of them; where an
- * earlier version wrote the file it is not known.
+ * earlier version wrote the file it is not known. `copyOf` is the server whose configuration directory a host was given, until it
+ * joins one; `joining` the one that it is to follow, until it does.
  */
 export type Node = z.infer<typeof node>;
 
-/** A host that is in no pair yet. */
-export function newNode(): Node {
-  return { id: `kt${randomBytes(8).toString('hex')}`, role: 'alone', epoch: 0, peer: null, ...alone() };
+/** A host that is in no pair yet; `copyOf` where its configuration directory came from another one. */
+export function newNode(copyOf?: string): Node {
+  const id = `kt${randomBytes(8).toString('hex')}`;
+  const node: Node = { id, role: 'alone', epoch: 0, peer: null, ...alone() };
+  return copyOf === undefined ? node : { ...node, copyOf };
+}
+
+/**
+ * A host that follows, or is about to: what was known of it as anything else is over. What a server had that was in no pair is its own
+ * affair; only what a member of one acknowledged alone is asked for.
+ */
+export function passiveNode({ id, role, aloneSince }: Node, epoch: number, following: Peer): Node {
+  const since = role === 'alone' ? null : aloneSince;
+  return {
+    id,
+    role: 'passive',
+    epoch,
+    peer: following,
+    ...(since === undefined ? {} : { aloneSince: since }),
+  };
 }
 
 /** Since when changes count on a server alone: from now on, unless they did so before. */

@@ -36,6 +36,12 @@ async function isSigned(
   return (await readFile(authority, 'utf8').catch(() => '')) === by;
 }
 
+/** Remembers, before anything else of it is changed, that a host has the configuration directory of another server. */
+export async function rememberOrigin(cluster: Cluster, copyOf: string): Promise<void> {
+  await makePrivateDirectory(replicationFiles(cluster).directory);
+  if ((await readNode(cluster)) === undefined) await writeNode(cluster, newNode(copyOf));
+}
+
 /**
  * Makes of a host's part in a pair what is missing: who it is, its certificate, PostgreSQL's settings. A certificate of another
  * authority than the configuration directory's is made anew. Returns whether PostgreSQL must be started again for it.
