@@ -4,9 +4,21 @@ import { describeOnlyResult } from '../lib/terminal/only.ts';
 import { describeDryRun, describeResult, VERDICT } from '../lib/terminal/restore.ts';
 import { describeClientResult } from '../lib/terminal/restore-directories.ts';
 import { restoreOptions } from '../lib/terminal/restore-options.ts';
-import { runRestore } from '../lib/terminal/restore-run.ts';
+import { runRestore, unconfirmed } from '../lib/terminal/restore-run.ts';
 import { describeUndone } from '../lib/terminal/restore-undo.ts';
 import { describeOriginal } from '../lib/terminal/restore-unsigned.ts';
+
+type Result = NonNullable<Awaited<ReturnType<typeof runRestore>>>;
+
+function describe(result: Result): string {
+  if ('directories' in result) return describeClientResult(result);
+  if ('undone' in result) return describeUndone(result);
+  if ('steps' in result) return describeDryRun(result);
+  if ('disabled' in result) return describeOnlyResult(result);
+  const original = describeOriginal(result as UnsignedResult);
+  // Of a dump that the server does not use, no row was looked for.
+  return `${describeResult(result)}${original}${original === '' ? VERDICT : ''}`;
+}
 
 /** `restore`: puts a backup set back, all of it or nothing. */
 export default bareCommand({
@@ -19,14 +31,9 @@ export default bareCommand({
     'ktadmin restore --undo',
   ],
   run: runRestore,
-  print: (result, terminal) => {
-    if (result === undefined) return undefined;
-    if ('directories' in result) return terminal.write(describeClientResult(result));
-    if ('undone' in result) return terminal.write(describeUndone(result));
-    if ('steps' in result) return terminal.write(describeDryRun(result));
-    if ('disabled' in result) return terminal.write(describeOnlyResult(result));
-    const original = describeOriginal(result as UnsignedResult);
-    // Of a dump that the server does not use, no row was looked for.
-    return terminal.write(`${describeResult(result)}${original}${original === '' ? VERDICT : ''}`);
+  async print(result, terminal) {
+    if (result === undefined) return;
+    await terminal.write(describe(result));
+    if ('confirmed' in result) throw unconfirmed();
   },
 });

@@ -66,6 +66,20 @@ export async function isAlive(pid: number): Promise<boolean> {
   return (await look(pid)) !== undefined;
 }
 
+/** Waits until a process that is being started, or one that it has started, has stopped (KTADMIN_STOP_AT). Returns which. */
+export async function untilStopped(parent: () => number): Promise<number> {
+  let stopped: number | undefined;
+  await until(async () => {
+    const all = parent() === 0 ? [] : [parent(), ...(await descendants(parent())).map(({ pid }) => pid)];
+    for (const pid of all) {
+      const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      if (/\) T /.test(status)) stopped = pid;
+    }
+    return stopped !== undefined;
+  }, 'a process has stopped');
+  return stopped ?? 0;
+}
+
 /** The temporary GnuPG homes that processes were given. */
 export function gpgHomes(processes: Seen[]): string[] {
   return processes.flatMap(({ words }) => words.filter((word) => word.startsWith('/tmp/ktgpg-')));

@@ -26,6 +26,8 @@ export const environment = {
   sudoUser: nonEmpty('SUDO_USER'),
   /** For tests of what a crash leaves: the step at which this process ends itself (steps.ts). */
   killAt: nonEmpty('KTADMIN_KILL_AT'),
+  /** The same, for what befalls it at a step: there it stops until somebody lets it go on. */
+  stopAt: nonEmpty('KTADMIN_STOP_AT'),
   pgBindir: nonEmpty('PG_BINDIR'),
   gnupgHome: nonEmpty('GNUPGHOME'),
   home: nonEmpty('HOME'),

@@ -8,6 +8,12 @@ import { isExternal, type Source } from './source.ts';
 /** A connection to the server's database. */
 export type Database = ClientBase;
 
+/** Commits wait for the own disk, and not for a passive server, however long that is away (hazard RP-1). */
+const LOCAL = '-c synchronous_commit=local';
+
+/** The same for a program of PostgreSQL. */
+export const LOCAL_VARIABLES = { PGOPTIONS: LOCAL };
+
 /** No command waits longer than this for a database to answer; milliseconds. */
 const CONNECT_TIMEOUT = 4000;
 
@@ -49,13 +55,14 @@ function explainConnection(error: unknown, cluster: Source): unknown {
 }
 
 /** Connects, or fails with status 7 and the command that starts the database. */
-async function connect(source: Source, database: string): Promise<Client> {
+async function connect(source: Source, database: string, isLocal: boolean): Promise<Client> {
   const { default: pg } = await load('pg');
   const place = isExternal(source)
     ? (await source.route.primary()).config
     : { host: source.socketDirectory, port: source.port, user: ROLE, database };
   const client = new pg.Client({
     ...place,
+    ...(isLocal ? { options: LOCAL } : {}),
     application_name: 'ktadmin',
     connectionTimeoutMillis: CONNECT_TIMEOUT,
   });
@@ -70,17 +77,22 @@ async function connect(source: Source, database: string): Promise<Client> {
   return client;
 }
 
-/**
- * Lends a connection to `work` and always closes it. An interruption ends whatever query is running, unless this is
- * clean-up, which goes on although the program was interrupted.
- */
+/** How a connection is lent. */
+interface Lending {
+  /** An interruption ends whatever query is running, unless this is clean-up, which goes on although the program was interrupted. */
+  cleanUp?: boolean;
+  /** What it commits is acknowledged to nobody, and waits for no passive server. */
+  isLocal?: boolean;
+}
+
+/** Lends a connection to `work` and always closes it. */
 export async function withDatabase<T>(
   source: Source,
   work: (database: Database) => Promise<T>,
   database = DATABASE,
-  { cleanUp = false } = {},
+  { cleanUp = false, isLocal = false }: Lending = {},
 ): Promise<T> {
-  const client = await connect(source, database);
+  const client = await connect(source, database, isLocal);
   // The goodbye is sent at once; that the server hangs up need not be waited for, which would take 4 ms.
   const abandon = () => {
     void client.end();

@@ -3,7 +3,7 @@ import type { Account } from '../core/account.ts';
 import { type FedChild, type StreamingChild, startFed, stream } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor, DATABASE, ROLE } from './cluster.ts';
-import type { Database } from './connection.ts';
+import { type Database, LOCAL_VARIABLES } from './connection.ts';
 import { libpqVariables } from './host.ts';
 import { JOB_SCHEMA } from './jobs.ts';
 import { isExternal, type Source } from './source.ts';
@@ -72,6 +72,7 @@ async function psql(cluster: Cluster, account: Account, options: string[]): Prom
   const program = [await postgresProgram(cluster, 'psql'), ...connectionArguments(cluster)];
   return startFed('setpriv', ['--pdeathsig', 'KILL', ...program, ...LOADING, ...options], {
     home: account.home,
+    variables: LOCAL_VARIABLES,
   });
 }
 

@@ -76,9 +76,13 @@ async function commit(database: Database, isPaired: boolean): Promise<void> {
   if (isOnlyHere) throw new WriteRefusal('unconfirmed');
 }
 
-/** Refuses work that writes by other means than `withWriting`, before it begins: a restore. */
-export async function refuseUnwritable(database: Database): Promise<void> {
-  const { rows } = await database.query<Pick<Look, 'refusal'>>(`select ${REFUSAL} as refusal`);
+/**
+ * Refuses work that writes by other means than `withWriting`, before it begins: a restore. `isAlone`: it must be done here
+ * whether or not the passive server is there.
+ */
+export async function refuseUnwritable(database: Database, isAlone = false): Promise<void> {
+  const why = isAlone ? OWN_REFUSAL : REFUSAL;
+  const { rows } = await database.query<Pick<Look, 'refusal'>>(`select ${why} as refusal`);
   const refusal = rows[0]?.refusal ?? null;
   if (refusal !== null) throw new WriteRefusal(refusal);
 }

@@ -10,7 +10,7 @@ import { checkInterruption } from '../core/interrupt.ts';
 import { type ChildResult, childFailure, run, startFed } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, clusterMajor } from './cluster.ts';
-import { type Database, withDatabase } from './connection.ts';
+import { type Database, LOCAL_VARIABLES, withDatabase } from './connection.ts';
 import { plainDump, takeEnd, takePiece } from './plain-dump.ts';
 
 /**
@@ -84,7 +84,7 @@ export async function withImportRole<T>(
       }
     },
     MAINTENANCE,
-    { cleanUp: true },
+    { cleanUp: true, isLocal: true },
   );
 }
 
@@ -120,7 +120,8 @@ export async function loadUnsigned(
   dump: AsyncIterable<Buffer>,
 ): Promise<void> {
   const args = [...psqlArguments(cluster, database), '-1', '-f', '-'];
-  const child = await startFed(await psqlProgram(cluster), args, { home: account.home });
+  const how = { home: account.home, variables: LOCAL_VARIABLES };
+  const child = await startFed(await psqlProgram(cluster), args, how);
   const fed = await pipeline(prepared(dump), child.stdin).catch((error: unknown) => error);
   const result = await child.done;
   if (result.status !== 0) throw explainPsql(result);
@@ -136,11 +137,13 @@ export async function giveTo(cluster: Cluster, database: string, role: string): 
     cluster,
     (connection) => connection.query(`alter database ${connection.escapeIdentifier(database)} reset all`),
     MAINTENANCE,
+    { isLocal: true },
   );
   await withDatabase(
     cluster,
     (connection) =>
       connection.query(`reassign owned by ${IMPORT_ROLE} to ${connection.escapeIdentifier(role)}`),
     database,
+    { isLocal: true },
   );
 }

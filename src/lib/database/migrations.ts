@@ -25,7 +25,7 @@ const STAGING = '.migrations-';
 const STALE = 3_600_000;
 
 /** A server that waits for its passive one is brought up to date all the same: its tables get there later. */
-const LOCALLY = 'set synchronous_commit = local';
+const LOCALLY = { isLocal: true };
 
 async function ensureDatabase(cluster: Cluster): Promise<boolean> {
   return withDatabase(
@@ -37,12 +37,12 @@ async function ensureDatabase(cluster: Cluster): Promise<boolean> {
         [DATABASE],
       );
       if (rows[0]?.standby === true) return false;
-      await database.query(LOCALLY);
       await ensureCatalogue(database);
       if (rows[0]?.present !== true) await createDatabase(database, DATABASE).catch(unlessMade);
       return true;
     },
     'postgres',
+    LOCALLY,
   );
 }
 
@@ -67,12 +67,12 @@ export async function migrate(source: Source): Promise<string[]> {
   // A database elsewhere is made by those who run it, and waits as they have set it.
   const isOwn = !isExternal(source);
   if (isOwn && !(await ensureDatabase(source))) return [];
-  return withDatabase(source, async (database) => {
-    if (isOwn) await database.query(LOCALLY);
+  const work = async (database: Database) => {
     const ran = await applyMigrations(source, database);
     await ensureJobs(database);
     return ran;
-  });
+  };
+  return withDatabase(source, work, DATABASE, { isLocal: isOwn });
 }
 
 /** Brings another database of the cluster, which was loaded from a set, up to this version; or only some steps of the way. */
@@ -88,6 +88,7 @@ export async function migrateLoaded(
       if (count === Number.POSITIVE_INFINITY) await ensureJobs(database);
     },
     name,
+    LOCALLY,
   );
 }
 

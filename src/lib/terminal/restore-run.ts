@@ -2,11 +2,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isClientSet } from '../backups/include/contents.ts';
 import { isOriginal } from '../backups/original/read.ts';
+import { isConfirmed } from '../backups/restore/confirm.ts';
 import { checkParent, checkSigner } from '../backups/restore/plan.ts';
+import { refuseByRole } from '../backups/restore/refuse.ts';
 import { withRestoreSource } from '../backups/restore/source.ts';
 import { type Account, currentAccount, isRoot } from '../core/account.ts';
 import { environment } from '../core/config.ts';
-import { failure } from '../core/errors.ts';
+import { failure, STATUS } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
 import { HANDED_FILE, receiveHandover } from '../core/handover.ts';
 import { ownerOf } from '../core/ownership.ts';
@@ -98,7 +100,7 @@ async function restoreServer(request: Request) {
 }
 
 /** Does what was typed behind `restore`. */
-export async function runRestore(values: RestoreValues, { globals, terminal, args }: Context) {
+async function restore(values: RestoreValues, { globals, terminal, args }: Context) {
   const { confdir } = globals;
   if (values.undo || values.finish) checkAlone(values, args);
   if (values.undo) return undo(confdir, values, terminal);
@@ -106,7 +108,27 @@ export async function runRestore(values: RestoreValues, { globals, terminal, arg
   const [typed = ''] = args;
   if (isClientSet(typed)) return restoreClient(path(typed), values, terminal);
   if (values.only.length > 0) await refuseUnfinished(confdir);
+  await refuseByRole(confdir, values.pgRootdir);
   const account = await ownerFor(values, confdir, terminal);
   if (values.only.length === 0 && !values.dryRun) await checkParent(confdir);
   return restoreServer({ values, confdir, terminal, account, typed });
+}
+
+/** The same. What was put in place on the active server of a pair, and is not known to be on the other one, is told as such. */
+export async function runRestore(values: RestoreValues, context: Context) {
+  const result = await restore(values, context);
+  const isOfServer =
+    result !== undefined && !('directories' in result || 'steps' in result || 'disabled' in result);
+  if (!isOfServer || (await isConfirmed(context.globals.confdir))) return result;
+  process.exitCode = STATUS.unreachable;
+  return { ...result, confirmed: false };
+}
+
+/** Ends a command whose result stands on stdout, and is not known to be on the passive server. */
+export function unconfirmed(): Error {
+  return failure(
+    'unreachable',
+    'it is in place on this server, but the passive server has not confirmed that it has it, too',
+    'it takes it over when it follows again: ktadmin ha status',
+  );
 }

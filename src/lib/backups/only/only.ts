@@ -3,7 +3,7 @@ import { errorCode, failure } from '../../core/errors.ts';
 import { checkInterruption } from '../../core/interrupt.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { reached } from '../../core/steps.ts';
-import type { Cluster } from '../../database/cluster.ts';
+import { type Cluster, DATABASE } from '../../database/cluster.ts';
 import { type Database, withDatabase } from '../../database/connection.ts';
 import { withWriting } from '../../database/gate.ts';
 import { migrateLoaded, requireCurrent } from '../../database/migrations.ts';
@@ -29,6 +29,12 @@ export interface OnlyRequest {
 
 /** What a partial restore did or, as a trial, would do. */
 export type OnlyResult = OnlyPlan & { dryRun: boolean };
+
+/**
+ * What is brought back is acknowledged, and waits for the passive server of a pair. Temporary tables do not: they change the
+ * catalogue, also where PostgreSQL removes them when the connection has ended, and that would wait for ever.
+ */
+const BEGIN = 'begin isolation level repeatable read; set local synchronous_commit = remote_apply';
 
 /** SQLSTATE of what happens when somebody else changes the same rows meanwhile. */
 const MEANWHILE = new Set(['23505', '23503', '40001', '40P01']);
@@ -63,7 +69,7 @@ async function apply(loaded: Database, live: Database, agreed: OnlyPlan): Promis
     reached('only-checked');
   };
   try {
-    await withWriting(live, work, { begin: 'begin isolation level repeatable read' });
+    await withWriting(live, work, { begin: BEGIN });
   } catch (error) {
     throw MEANWHILE.has(errorCode(error) ?? '') ? changedMeanwhile(error) : error;
   }
@@ -109,7 +115,9 @@ export async function restoreOnly(
       });
       reached('only-loaded');
       const work = (loaded: Database) =>
-        withDatabase(cluster, (live) => bringBack(loaded, live, request, reporter));
+        withDatabase(cluster, (live) => bringBack(loaded, live, request, reporter), DATABASE, {
+          isLocal: true,
+        });
       return await withDatabase(cluster, work, name);
     } finally {
       await dropDatabase(cluster, name).catch(() => undefined);

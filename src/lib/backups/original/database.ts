@@ -16,6 +16,9 @@ import type { UnsignedSet } from './set.ts';
 /** The database and its owner in which a dump is kept whose tables are not this program's. */
 export const SIDE_DATABASE = 'keytrustee_original';
 
+/** Nothing of it waits for a passive server. */
+const LOCAL = { isLocal: true };
+
 const OWN_TABLES = ['schema_migration', 'organization', 'contact', 'client', 'deposit'];
 
 /** Whether a dump has the tables of this program: of a server of it that was dumped by hand. */
@@ -24,7 +27,8 @@ export function hasOwnTables({ rows }: Pick<UnsignedSet, 'rows'>): boolean {
 }
 
 async function make(cluster: Cluster, name: string, owner: string): Promise<void> {
-  await withDatabase(cluster, (database) => createDatabase(database, name, owner), MAINTENANCE);
+  const create = (database: Database) => createDatabase(database, name, owner);
+  await withDatabase(cluster, create, MAINTENANCE, LOCAL);
 }
 
 /** Fills a new database, which the import role owns, and gives it to another role once `check` found it well. */
@@ -57,7 +61,7 @@ async function checkSchema(
   migrations: number,
 ): Promise<void> {
   const pattern = `${name}0`;
-  await withDatabase(cluster, dropJobs, name);
+  await withDatabase(cluster, dropJobs, name, LOCAL);
   try {
     await make(cluster, pattern, ROLE);
     await migrateLoaded(cluster, pattern, migrations);
@@ -123,7 +127,7 @@ export async function loadForeign(
     const { rowCount } = await database.query('select from pg_roles where rolname = $1', [SIDE_DATABASE]);
     if (rowCount === 0) await database.query(`create role ${SIDE_DATABASE} nologin`);
   };
-  await withDatabase(cluster, ensureOwner, MAINTENANCE);
+  await withDatabase(cluster, ensureOwner, MAINTENANCE, LOCAL);
   const check = () => Promise.resolve();
   await load(cluster, account, set, { name, owner: SIDE_DATABASE, check });
 }
@@ -145,5 +149,5 @@ export async function refuseSideDatabase(cluster: Cluster): Promise<void> {
 export async function nameSideDatabase(cluster: Cluster, loaded: string): Promise<void> {
   const rename = (database: Database) =>
     database.query(`alter database ${database.escapeIdentifier(loaded)} rename to ${SIDE_DATABASE}`);
-  await withDatabase(cluster, rename, MAINTENANCE, { cleanUp: true });
+  await withDatabase(cluster, rename, MAINTENANCE, { cleanUp: true, ...LOCAL });
 }

@@ -4,6 +4,7 @@ import { failure } from '../../core/errors.ts';
 import { exists } from '../../core/files.ts';
 import { type Cluster, checkSocketPath, clusterAt, clusterExists } from '../../database/cluster.ts';
 import { checkParent, refuseElsewhere } from '../restore/plan.ts';
+import { refuseNow } from '../restore/refuse.ts';
 import { type Additions, type CompletedConfiguration, completeConfiguration } from './configuration.ts';
 import { hasOwnTables } from './database.ts';
 import { hasOldKeys } from './keys.ts';
@@ -69,6 +70,7 @@ export async function planUnsigned(set: UnsignedSet, request: UnsignedRequest): 
   const configuration = await completeConfiguration(set, { ...request, present });
   const cluster = clusterAt(configuration.PG_ROOTDIR, configuration.DB_PORT);
   checkSocketPath(cluster);
+  await refuseNow(cluster);
   return {
     fingerprint: set.fingerprint,
     confdir,

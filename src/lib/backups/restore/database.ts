@@ -3,7 +3,7 @@ import { failure } from '../../core/errors.ts';
 import { sweep } from '../../core/files.ts';
 import { reached } from '../../core/steps.ts';
 import type { Cluster } from '../../database/cluster.ts';
-import { withDatabase } from '../../database/connection.ts';
+import { type Database, withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
 import { createDatabase } from '../../database/migrations.ts';
 import type { SetContents } from './contents.ts';
@@ -36,7 +36,8 @@ export async function loadDatabase(
   name: string,
   contents: SetContents,
 ): Promise<void> {
-  await withDatabase(cluster, (database) => createDatabase(database, name), MAINTENANCE);
+  const create = (database: Database) => createDatabase(database, name);
+  await withDatabase(cluster, create, MAINTENANCE, { isLocal: true });
   reached('restore-created');
   try {
     await loadDump(cluster, account, name, contents);

@@ -3,9 +3,12 @@ import { failure } from '../../core/errors.ts';
 import { exists } from '../../core/files.ts';
 import { withLock } from '../../core/lock.ts';
 import { shellWord } from '../../core/quote.ts';
+import { WriteRefusal } from '../../core/refusal.ts';
 import { reached } from '../../core/steps.ts';
 import { type Cluster, DATABASE } from '../../database/cluster.ts';
-import { databaseNames, databaseOid } from './exchange.ts';
+import { withDatabase } from '../../database/connection.ts';
+import { untilInStep } from '../../database/in-step.ts';
+import { databaseNames, databaseOid, MAINTENANCE } from './exchange.ts';
 import {
   lookAtParts,
   placeDatabase,
@@ -29,6 +32,24 @@ export type About = Pick<Journal, 'purpose'> & Partial<Pick<Journal, 'expected' 
 
 /** Fails when what is in place now is not what it should be. */
 type Check = (journal: Journal) => Promise<void>;
+
+/**
+ * Nothing is exchanged while the passive server of a pair lacks what was loaded. From here on the exchange waits for nobody:
+ * half of it is worse than one that is here alone for a while.
+ */
+async function refuseOutOfStep({ cluster }: { cluster: Cluster }): Promise<void> {
+  try {
+    await withDatabase(cluster, untilInStep, MAINTENANCE);
+  } catch (error) {
+    if (!(error instanceof WriteRefusal) || error.refusal !== 'unconfirmed') throw error;
+    throw failure(
+      'unreachable',
+      'the passive server does not take over what was loaded',
+      'ktadmin ha status shows why; then run the command again',
+      error,
+    );
+  }
+}
 
 async function describe({ directories, database }: Exchange, about: About): Promise<Journal> {
   const parts: Journal['directories'] = [];
@@ -93,6 +114,7 @@ export async function exchangeAll(
   check: Check,
   about: About,
 ): Promise<Journal> {
+  if (exchange.database !== undefined) await refuseOutOfStep(exchange.database);
   return withLock(dirname(path), 'exchange', async () => {
     const journal = await describe(exchange, about);
     await writeJournal(path, journal);

@@ -9,8 +9,8 @@ export const MAINTENANCE = 'postgres';
 /** How often the connections of others are asked to end while a rename waits for them; milliseconds. PostgreSQL waits 5 s. */
 const PRESS = 50;
 
-/** An interruption does not end it. */
-const CLEAN_UP = { cleanUp: true };
+/** An interruption does not end it, and it waits for no passive server. */
+const CLEAN_UP = { cleanUp: true, isLocal: true };
 
 /** SQLSTATE of a rename that others' connections prevent. */
 const IN_USE = '55006';

@@ -14,6 +14,7 @@ import { serverPid } from '../../database/lock-file.ts';
 import { elsewhere, NO_RESTORE } from '../../database/source.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
 import type { SetContents } from './contents.ts';
+import { refuseNow } from './refuse.ts';
 import { type Change, chooseChanges, type Relocation } from './relocate.ts';
 
 /** What a restore will replace, for the person who is asked. */
@@ -156,6 +157,7 @@ export async function planRestore(
   const makesCluster = !(await clusterExists(cluster));
   if (makesCluster) await checkClusterPlace(cluster);
   else if (wishes.relocate || wishes.pgRootdir !== undefined) await checkForeignCluster(cluster, confdir);
+  if (!makesCluster) await refuseNow(cluster);
   return {
     created: manifest.created,
     host: manifest.host,

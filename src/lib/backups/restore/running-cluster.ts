@@ -15,9 +15,14 @@ const LOCK = '7742932176087838578';
 
 /**
  * Lends the right to restore into a cluster to one run at a time; PostgreSQL takes it back when the run dies. Refused where the
- * server takes no writes: all that a restore writes goes to the passive server, too.
+ * server takes no writes: all that a restore writes goes to the passive server, too. `isAlone`: what is half exchanged is
+ * settled also while that is away.
  */
-export async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
+export async function withRestoreLock<T>(
+  cluster: Cluster,
+  work: () => Promise<T>,
+  isAlone = false,
+): Promise<T> {
   return withDatabase(
     cluster,
     async (database) => {
@@ -25,7 +30,7 @@ export async function withRestoreLock<T>(cluster: Cluster, work: () => Promise<T
       const { rows } = await database.query<{ locked: boolean }>(query, [LOCK]);
       if (rows[0]?.locked !== true)
         throw failure('locked', 'another restore of this server is running', 'wait until it has ended');
-      await refuseUnwritable(database);
+      await refuseUnwritable(database, isAlone);
       return work();
     },
     MAINTENANCE,
@@ -61,7 +66,7 @@ export async function withRunningCluster<T>(
       await createCluster(cluster, account);
       return startServer(cluster, account);
     });
-    return await withRestoreLock(cluster, work);
+    return await withRestoreLock(cluster, work, await isOpen());
   } catch (error) {
     if (!(await isOpen())) await takeAway(server, made);
     throw error;
