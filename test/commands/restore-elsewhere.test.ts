@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { restore } from '../support/restored.ts';
@@ -21,6 +22,7 @@ test('--dry-run shows every step with its names, and changes nothing', async () 
   const before = await stateOf(server);
   const shown = await restore(server, [set, '--dry-run']);
   expect(shown.status, shown.stderr).toBe(0);
+  expect(shown.stderr).not.toContain('warning');
   const stamp = String.raw`\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{3}`;
   const { confdir, fingerprint } = server;
   expect(shown.stdout).toMatch(
@@ -55,6 +57,10 @@ test('--dry-run shows every step with its names, and changes nothing', async () 
   const elsewhere = await kt('ktadmin', ['restore', set, '--dry-run', '--relocate', '--confdir', place]);
   expect(elsewhere.status, elsewhere.stderr).toBe(0);
   expect(elsewhere.stdout).toContain(' 1. make the directory ');
+  // Nothing here has the name in the set.
+  expect(elsewhere.stderr).toContain(
+    `ktadmin: warning: clients will reach this server as kts01.example.com, which its TLS certificate names, too, and this host is ${hostname()}: give --external-address where the set is another host's\n`,
+  );
   expect(existsSync(join(place, '..'))).toBe(false);
 });
 

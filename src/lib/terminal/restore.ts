@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { DryRun } from '../backups/restore/dry-run.ts';
 import type { RestorePlan } from '../backups/restore/plan.ts';
 import type { RestoreResult } from '../backups/restore/restore.ts';
@@ -34,9 +35,14 @@ export function describeDryRun({ steps, unknown }: DryRun): string {
 }
 
 /** What to say of changes that a client or an administrator will notice. */
-export function warnings({ changes, confdir }: RestorePlan): string[] {
+export function warnings({ changes, confdir, otherAddress }: RestorePlan): string[] {
   const address = changes.find(({ key }) => key === 'EXTERNAL_ADDRESS');
-  if (address === undefined) return [];
+  if (address === undefined)
+    return otherAddress === undefined
+      ? []
+      : [
+          `clients will reach this server as ${otherAddress}, which its TLS certificate names, too, and this host is ${hostname()}: give --external-address where the set is another host's`,
+        ];
   return [
     `the TLS certificate in ${confdir} names ${address.before}: clients that reach ${address.after} will refuse it until it is replaced`,
   ];

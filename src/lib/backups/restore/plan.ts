@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { currentAccount } from '../../core/account.ts';
 import { confdirFiles } from '../../core/config.ts';
@@ -31,6 +32,8 @@ export interface RestorePlan {
   cluster: Cluster;
   makesCluster: boolean;
   rows: Record<string, number>;
+  /** The name in the set by which clients reach its server, where it is not this host's: neither before nor by its own name. */
+  otherAddress: string | undefined;
   /** Rows that are there now; undefined where there is no database, or it does not run. */
   currentRows: Record<string, number> | undefined;
 }
@@ -82,6 +85,26 @@ async function checkOrigin(
     `the set belongs to another server: ${manifest.fingerprint}, and this one is ${current}`,
     'to replace this server by that one, add --force',
   );
+}
+
+/** A set of one server of a pair can be restored on the host of the other one, which then takes itself for it. */
+async function otherAddress(
+  address: string,
+  confdir: string,
+  { externalAddress }: RestoreWishes,
+): Promise<string | undefined> {
+  const raw: Record<string, unknown> = await readRawConfiguration(confdir).catch(() => ({}));
+  const { EXTERNAL_ADDRESS: present } = raw;
+  const isOwn = [externalAddress, present, hostname(), 'localhost'].some(
+    (name) => typeof name === 'string' && isSameHost(name, address),
+  );
+  return isOwn ? undefined : address;
+}
+
+/** A host may know itself by the first part of its name alone. */
+function isSameHost(name: string, address: string): boolean {
+  const [own, its] = [name.toLowerCase(), address.toLowerCase()];
+  return own === its || (!own.includes('.') && its.startsWith(`${own}.`));
 }
 
 async function isWritable(directory: string): Promise<boolean> {
@@ -169,6 +192,7 @@ export async function planRestore(
     cluster,
     makesCluster,
     rows: manifest.database.rows,
+    otherAddress: await otherAddress(String(effective('EXTERNAL_ADDRESS')), confdir, wishes),
     currentRows: makesCluster ? undefined : await lookAtRows(cluster),
   };
 }
