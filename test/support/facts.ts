@@ -59,7 +59,7 @@ export function seen(
       reason: look === null ? 'no answer' : null,
       absence: look === null ? 'refused' : null,
     },
-    ...{ served: 'F', isHttpsKnown: true, fingerprint: 'F', version: 'v1', ...more },
+    ...{ served: 'F', isHttpsKnown: true, isShort: false, fingerprint: 'F', version: 'v1', ...more },
   };
 }
 

@@ -31,6 +31,12 @@ export interface Room {
 /** What cannot be looked at does not end here: whoever writes there is told why that fails. */
 const freeOrEnough = (directory: string) => freeSpace(directory).catch(() => Number.POSITIVE_INFINITY);
 
+/** How many bytes are free in that of the places that has the least. */
+export async function leastFree({ database, audit }: RoomPlaces): Promise<number> {
+  const own = [database, audit].filter((place) => place !== undefined);
+  return Math.min(...(await Promise.all(own.map(freeOrEnough))));
+}
+
 /**
  * Watches the places of one process, and not more often than once a second while there is enough: in between it subtracts
  * what it has let in. `floor` is the least that must stay free, in mebibytes, 0 for nothing; `changed` is told when nothing
@@ -41,13 +47,12 @@ export function openRoom(places: RoomPlaces, floor: () => number, changed: (has:
   let seen = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
   let had = true;
-  const own = [places.database, places.audit].filter((place) => place !== undefined);
   const tell = (has: boolean) => {
     if (has !== had) changed(has);
     had = has;
   };
   const look = async () => {
-    free = Math.min(...(await Promise.all(own.map(freeOrEnough))));
+    free = await leastFree(places);
     seen = performance.now();
     looking = undefined;
     if (free >= floor() * MEBIBYTE + MARGIN) tell(true);

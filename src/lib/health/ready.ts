@@ -1,4 +1,5 @@
 import { failure } from '../core/errors.ts';
+import { leastFree, MEBIBYTE, type RoomPlaces } from '../core/room.ts';
 import { type Databases, queryAnywhere } from '../database/anywhere.ts';
 import { POSITION, type Position } from '../database/position.ts';
 import type { KeyringFiles } from '../gpg/program.ts';
@@ -20,6 +21,8 @@ export interface Readiness {
   /** Why it takes no writes. */
   reason?: string;
   checks: Record<'database' | 'key' | 'audit', 'ok' | 'failed'>;
+  /** There where less is free than FREE_SPACE_MEGABYTES asks for: the other server of a pair warns of it. */
+  space?: 'low';
 }
 
 /** What is looked at. Each rejects where it is not well. */
@@ -27,6 +30,12 @@ export interface Checks {
   database(): Promise<Position>;
   key(): Promise<unknown>;
   audit(): Promise<unknown>;
+  space(): Promise<unknown>;
+}
+
+/** Whether as much is free as the settings ask for; `floor` in mebibytes. */
+export async function checkSpace(places: RoomPlaces, floor: number): Promise<void> {
+  if ((await leastFree(places)) < floor * MEBIBYTE) throw failure('failed', 'there is little space left');
 }
 
 /** Whether the database answers a query, and what the server is in its pair. */
@@ -79,11 +88,13 @@ export async function checkReadiness(checks: Checks): Promise<Readiness> {
   const look = async () => {
     position = await checks.database();
   };
-  const [database, key, audit] = await Promise.all([passes(look), passes(checks.key), passes(checks.audit)]);
+  const looks = [look, checks.key, checks.audit, checks.space].map(passes);
+  const [database = 'failed', key = 'failed', audit = 'failed', space] = await Promise.all(looks);
   const isWell = [database, key, audit].every((answer) => answer === 'ok');
   return {
     ready: isWell && position?.role !== 'fenced',
     ...standing(position, database === 'ok' && audit === 'ok'),
     checks: { database, key, audit },
+    ...(space === 'failed' ? { space: 'low' } : {}),
   };
 }

@@ -13,9 +13,13 @@ const NONE = 32;
 
 /**
  * Judges a directory that the server writes to: whether it can, and how much. Below the floor, in mebibytes, the server
- * takes nothing more from clients; below twice as much somebody should know.
+ * takes nothing more from clients, or what `consequence` says; below twice as much somebody should know.
  */
-export async function checkDirectory(directory: string, floor: number): Promise<Finding> {
+export async function checkDirectory(
+  directory: string,
+  floor: number,
+  consequence = 'deposits and new clients are refused',
+): Promise<Finding> {
   try {
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
@@ -26,7 +30,7 @@ export async function checkDirectory(directory: string, floor: number): Promise<
   const said = `${directory} has ${Math.floor(free)} MiB free`;
   const look = `df -h ${directory}`;
   if (free < floor) {
-    const refused = `less than FREE_SPACE_MEGABYTES (${floor}): deposits and new clients are refused`;
+    const refused = `less than FREE_SPACE_MEGABYTES (${floor}): ${consequence}`;
     return critical(`${said}, ${refused}`, `make room there, or lower the setting; ${look}`);
   }
   if (free < NONE) return critical(said, look);

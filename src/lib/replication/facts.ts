@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:https';
 import { errorCode, explain } from '../core/errors.ts';
 import type { Cluster } from '../database/cluster.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
@@ -10,6 +9,7 @@ import { withPeer } from '../database/replication/peer.ts';
 import { REPLICATION_DATABASE, replicationFiles } from '../database/replication/place.ts';
 import type { Self } from '../database/replication/self.ts';
 import { foundBy } from './active-server.ts';
+import { askFingerprint, askSpace } from './ask-https.ts';
 import { type Look, look } from './look.ts';
 import { readMemory } from './memory.ts';
 import { whereOther, whoAnswers } from './whereabouts.ts';
@@ -42,6 +42,8 @@ export interface Seen {
   served: string | null;
   /** Whether it is known at which port it is to answer there. */
   isHttpsKnown: boolean;
+  /** Whether it says there that less is free than FREE_SPACE_MEGABYTES asks for. */
+  isShort: boolean;
   /** The key and the version that it is known to have. */
   fingerprint: string | null;
   version: string | null;
@@ -69,25 +71,6 @@ export interface Site {
   policy: string;
 }
 
-async function askFingerprint(host: string, port: number): Promise<string | null> {
-  return new Promise((resolve) => {
-    const path = '/?a=fingerprint';
-    const signal = AbortSignal.timeout(LIMIT);
-    const asked = request({ host, port, path, agent: false, rejectUnauthorized: false, signal });
-    asked
-      .on('error', () => resolve(null))
-      .on('response', (response) => {
-        let body = '';
-        response.setEncoding('utf8').on('error', () => resolve(null));
-        response.on('data', (piece: string) => {
-          body = `${body}${piece}`.slice(0, 100);
-        });
-        response.on('end', () => resolve(/^\d+R\/[0-9A-F]{40}$/.test(body) ? body : null));
-      });
-    asked.end();
-  });
-}
-
 type Answer = Pick<Seen, 'look' | 'reason' | 'hint' | 'absence' | 'pair' | 'nodes'>;
 
 async function lookAround(database: Database): Promise<Answer> {
@@ -113,10 +96,10 @@ async function seeOwn({ cluster, self }: Site, node: Node | undefined): Promise<
   const { host, port, httpsPort, fingerprint, version } = self;
   const [answer, served] = await Promise.all([
     withDatabase(cluster, lookAround, REPLICATION_DATABASE).catch(silent),
-    askFingerprint('localhost', httpsPort),
+    askFingerprint('localhost', httpsPort, LIMIT),
   ]);
   const own = { here: true, id: node?.id ?? null, host, port };
-  return { ...own, ...answer, served, isHttpsKnown: true, fingerprint, version };
+  return { ...own, ...answer, served, isHttpsKnown: true, isShort: false, fingerprint, version };
 }
 
 async function seeOther(site: Site, node: Node | undefined, own: Seen): Promise<Seen | null> {
@@ -127,15 +110,16 @@ async function seeOther(site: Site, node: Node | undefined, own: Seen): Promise<
   const likely = known?.httpsPort ?? site.self.httpsPort;
   const [answer, first] = await Promise.all([
     withPeer(site.cluster, { host, port }, lookAround, LIMIT).catch(silent),
-    askFingerprint(host, likely),
+    askFingerprint(host, likely, LIMIT),
   ]);
   // What it says of itself, and not what this server has of it.
   const now = whoAnswers(answer) ?? answer.nodes.find(({ id }) => id === known?.id) ?? known;
   const isOther = now !== undefined && now.httpsPort !== likely;
-  const served = isOther ? await askFingerprint(host, now.httpsPort) : first;
+  const served = isOther ? await askFingerprint(host, now.httpsPort, LIMIT) : first;
+  const isShort = served !== null && (await askSpace(host, now?.httpsPort ?? likely, LIMIT));
   const { fingerprint = null, version = null, id = null } = now ?? {};
   return {
-    ...{ here: false, id, host, port, ...answer, served, isHttpsKnown: now !== undefined },
+    ...{ here: false, id, host, port, ...answer, served, isHttpsKnown: now !== undefined, isShort },
     ...{ fingerprint: served ?? fingerprint, version },
   };
 }

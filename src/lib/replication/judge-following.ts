@@ -115,5 +115,22 @@ const silent = whereFollowed(({ other }, { sender }) => {
   return remark(['warning', 'peer-silent'], message, `on ${other.host}: ktadmin ha status`);
 });
 
+/** What fills the passive's disk ends there first. */
+const short = whereFollowed((_facts, { active, follower }) => {
+  if (follower.here || !follower.isShort) return undefined;
+  const loses = `when nothing is, it stops, and changes that wait for it are refused on ${active.host}`;
+  const message = `${follower.host} has less than FREE_SPACE_MEGABYTES free: ${loses}`;
+  return remark(['warning', 'passive-short'], message, `${at(follower, 'ktadmin doctor')}, and make room`);
+});
+
 /** What there is to say of how a passive server follows the active one. */
-export const judgeFollowing: Rule[] = [slot, synchronous, degraded, asynchronous, timeline, behind, silent];
+export const judgeFollowing: Rule[] = [
+  slot,
+  synchronous,
+  degraded,
+  asynchronous,
+  timeline,
+  behind,
+  silent,
+  short,
+];

@@ -1,6 +1,7 @@
 import { auditDirectory, type Settings } from '../core/configuration.ts';
 import { askServer, type ServerState } from '../core/control.ts';
 import { KeyTrusteeError } from '../core/errors.ts';
+import { readNode } from '../database/replication/node.ts';
 import { isExternal, type Source, sourceOf } from '../database/source.ts';
 import { judgeCertificate } from '../health/certificate.ts';
 import {
@@ -50,11 +51,23 @@ function serverState(confdir: string): () => Promise<ServerState | undefined> {
   return async () => (await asked)?.value;
 }
 
+const STOPS =
+  'when nothing is free this passive server stops, and changes that wait for it are refused on the active one';
+const UNRECORDED = 'what is read is recorded there, and reads end when nothing is free';
+
+/** What a passive server with little space is in for; it takes no deposits anyway. */
+async function ofPassive(source: Source, consequence: string): Promise<string | undefined> {
+  if (isExternal(source)) return undefined;
+  const node = await readNode(source).catch(() => undefined);
+  return node?.role === 'passive' ? consequence : undefined;
+}
+
 /** What is looked at of the private cluster alone: where others run the database, replication and free space are theirs. */
 function ownChecks(settings: Settings, source: Source): Record<'replication' | 'storage', Check[]> {
   if (isExternal(source)) return { replication: [], storage: [] };
   const pair = async () => judgeReplication((await pairStatus(siteOf(settings))).remarks);
-  const space = () => checkDirectory(source.root, settings.configuration.FREE_SPACE_MEGABYTES);
+  const space = async () =>
+    checkDirectory(source.root, settings.configuration.FREE_SPACE_MEGABYTES, await ofPassive(source, STOPS));
   return {
     replication: [{ name: 'replication', look: pair }],
     storage: [{ name: 'storage', look: space }],
@@ -89,7 +102,10 @@ export function checksOf(confdir: string, settings: Settings | undefined): Check
     { name: 'database', look: () => (isExternal(source) ? checkHosts(source) : checkCluster(source)) },
     ...own.replication,
     { name: 'mail', look: async () => judgeMails(await mails()) },
-    { name: 'audit', look: () => checkDirectory(auditPlace, floor) },
+    {
+      name: 'audit',
+      look: async () => checkDirectory(auditPlace, floor, await ofPassive(source, UNRECORDED)),
+    },
     ...own.storage,
   ];
 }

@@ -110,6 +110,22 @@ test('a key that differs from that of the active server is found', async () => {
   await configure(passive, { LOCAL_FINGERPRINT: kept });
 });
 
+test('defect: little space on the passive: it said what is true of the active one, and that did not know', async () => {
+  const { active, passive } = pair;
+  await configure(passive, { FREE_SPACE_MEGABYTES: 1_000_000_000 });
+  const { port } = await serving(passive);
+  const id = (await pair.node(passive)).id;
+  const sql = `update keytrustee_ha.node set https_port = ${port} where id = '${id}'`;
+  await must(active.ktadmin(['db', 'psql', '--', '-d', 'postgres', '-c', sql]));
+  expect(next(await told(active))).toContainEqual([
+    ...['passive-short', 'on localhost: ktadmin doctor, and make room'],
+  ]);
+  expect((await passive.ktadmin(['doctor'])).stdout).toMatch(
+    /storage .*: when nothing is free this passive server stops, and changes that wait for it are refused on the active one; next: make room there/,
+  );
+  await configure(passive, { FREE_SPACE_MEGABYTES: 256 });
+});
+
 test('a passive that hangs is waited for no longer than two seconds; it follows until PostgreSQL gives it up', async () => {
   const { active, passive } = pair;
   const lock = await readFile(join(passive.pgRootdir, 'data/postmaster.pid'), 'utf8');

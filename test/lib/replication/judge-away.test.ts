@@ -164,3 +164,12 @@ test('defect: a host without the database of a server passed for one that is alo
   ]);
   expect(statusOf(none({}))).toMatchObject({ state: 'database-missing', writes: false });
 });
+
+test('defect: the disk of the passive server filled unseen from the active one', () => {
+  const other = seen('passive', false, {}, { isShort: true });
+  expect(said(facts({}, {}, { other }))).toContainEqual([
+    ...['warning', 'passive-short'],
+    'passive.example.com has less than FREE_SPACE_MEGABYTES free: when nothing is, it stops, and changes that wait for it are refused on active.example.com',
+    'on passive.example.com: ktadmin doctor, and make room',
+  ]);
+});

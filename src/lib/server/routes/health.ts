@@ -1,6 +1,6 @@
 import { confdirFiles } from '../../core/config.ts';
 import { bareFingerprint } from '../../gpg/server-key.ts';
-import { checkDatabase, checkReadiness, keyCheck } from '../../health/ready.ts';
+import { checkDatabase, checkReadiness, checkSpace, keyCheck } from '../../health/ready.ts';
 import { RETRY_AFTER } from '../limits.ts';
 import type { Routes } from '../services.ts';
 
@@ -15,6 +15,7 @@ export const healthRoutes: Routes = (app, services) => {
     database: () => checkDatabase(services),
     key: keyCheck(confdirFiles(confdir), fingerprint),
     audit: () => services.trail.check(),
+    space: () => checkSpace(services.room.places, services.settings.configuration.FREE_SPACE_MEGABYTES),
   };
   app.get('/v1/health/live', async () => ({ live: true }));
   app.get('/v1/health/ready', async (_request, reply) => {
