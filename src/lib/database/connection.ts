@@ -3,6 +3,7 @@ import { errorCode, failure } from '../core/errors.ts';
 import { interruption } from '../core/interrupt.ts';
 import { load } from '../core/lazy.ts';
 import { DATABASE, ROLE } from './cluster.ts';
+import { letGo } from './let-go.ts';
 import { isExternal, type Source } from './source.ts';
 
 /** A connection to the server's database. */
@@ -71,7 +72,7 @@ async function connect(source: Source, database: string, isLocal: boolean): Prom
   try {
     await client.connect();
   } catch (error) {
-    await client.end().catch(() => undefined);
+    letGo(client);
     throw explainConnection(error, source);
   }
   return client;

@@ -3,6 +3,7 @@ import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
 import { isUnavailable } from './availability.ts';
 import type { Found } from './host.ts';
+import { letGo } from './let-go.ts';
 import { REMOTE, serverConnection } from './pool.ts';
 import { type ExternalCluster, isExternal, type Source } from './source.ts';
 
@@ -65,7 +66,7 @@ async function openLine(source: Source): Promise<Line> {
     await client.connect();
   } catch (error) {
     close();
-    await client.end().catch(() => undefined);
+    letGo(client);
     if (isExternal(source)) source.route.forget(found);
     throw error;
   }

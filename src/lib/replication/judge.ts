@@ -1,3 +1,4 @@
+import { RENEW } from '../database/replication/peer.ts';
 import { cutOff, joinCommand } from '../database/replication/unjoined.ts';
 import { countDays, SOON } from '../tls/dates.ts';
 import type { Facts, Seen } from './facts.ts';
@@ -118,21 +119,30 @@ const origins: Rule = ({ own, other }, { actives, active, passives: [passive] })
   return remark(['critical', 'databases-differ'], message, at(joins, joinCommand(joins, stays)));
 };
 
+/** The passive server of a pair that was ended on the active one. */
+const ended: Rule = ({ own, other }, { passives: [passive] }) => {
+  const stays = passive === own ? other : own;
+  if (passive === undefined || stays === null || roleOf(stays) !== 'alone') return undefined;
+  if (differs(own.look?.system, other?.look?.system)) return undefined;
+  const message = `${stays.host} is alone: it has ended the pair`;
+  return remark(['critical', 'pair-ended'], message, at(passive, joinCommand(passive, stays)));
+};
+
 const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
   if (certificateEnds === null || (active === undefined && passives.length === 0)) return undefined;
   const days = Math.floor((certificateEnds.getTime() - Date.now()) / DAY);
   if (days > SOON) return undefined;
-  const next = 'remove replication/certificate.pem below PG_ROOTDIR; ktadmin init; ktadmin db restart';
   if (days >= 0) {
     const message = `the certificate of the pair expires in ${countDays(days)}`;
-    return remark(['warning', 'certificate-expires'], message, next);
+    return remark(['warning', 'certificate-expires'], message, RENEW);
   }
   const message = `the certificate of the pair expired on ${time(certificateEnds)}`;
-  return remark(['critical', 'certificate-expired'], message, next);
+  return remark(['critical', 'certificate-expired'], message, RENEW);
 };
 
 const RULES: Rule[] = [
   ...[whoRuns, unjoined, fenced, twoActives, promotion, noActive, strangers, origins],
+  ended,
   ...[...judgeFollowing, certificate],
 ];
 

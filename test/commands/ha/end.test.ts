@@ -34,6 +34,12 @@ test('a pair is ended on the active server, once nobody follows it; the other on
   expect(await active.query('select count(*) from pg_replication_slots')).toBe('0');
   const status = JSON.parse((await active.ktadmin(['ha', 'status', '--json'])).stdout);
   expect(status.remarks).toMatchObject([{ severity: 'fine', code: 'alone' }]);
+  await must(passive.ktadmin(['db', 'start']));
+  const there = JSON.parse((await passive.ktadmin(['ha', 'status', '--json'])).stdout);
+  const next = `ktadmin ha join --active localhost:${active.port}`;
+  expect(there.remarks).toEqual([
+    { severity: 'critical', code: 'pair-ended', message: 'localhost is alone: it has ended the pair', next },
+  ]);
   await must(active.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']));
   await must(passive.ktadmin(['ha', 'join', '--active', `localhost:${active.port}`]));
   await must(active.ktadmin(['ha', 'sync', 'on']));

@@ -189,7 +189,7 @@ test('keys and versions that differ', () => {
 });
 
 test('the certificate of the pair expires, or has', () => {
-  const next = 'remove replication/certificate.pem below PG_ROOTDIR; ktadmin init; ktadmin db restart';
+  const next = 'ktadmin init; ktadmin db restart';
   const soon = new Date(Date.now() + 10.5 * 86_400_000);
   expect(said(facts({}, {}, { certificateEnds: soon }))[0]).toEqual([
     ...['warning', 'certificate-expires', 'the certificate of the pair expires in 10 days', next],

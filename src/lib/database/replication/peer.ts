@@ -4,6 +4,7 @@ import { load } from '../../core/lazy.ts';
 import { isUnavailable } from '../availability.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Database } from '../connection.ts';
+import { letGo } from '../let-go.ts';
 import type { Peer } from './node.ts';
 import { REPLICATION_DATABASE, REPLICATION_ROLE, replicationFiles } from './place.ts';
 
@@ -13,12 +14,24 @@ const LIMIT = 5000;
 /** What the resolver says of a name: there is none, or nobody can be asked. */
 const NAMELESS = new Set(['ENOTFOUND', 'EAI_AGAIN']);
 
+/** How a server gets a new certificate of the pair; `init` makes one in good time. */
+export const RENEW = 'ktadmin init; ktadmin db restart';
+
 const CERTIFICATE = /certificate|CERT_|SELF_SIGNED|UNABLE_TO|HOSTNAME|altnames/i;
 
 function explainPeer(error: unknown, { host, port }: Peer): Error {
   const code = errorCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const where = `PostgreSQL of ${host} (port ${port})`;
+  if (/alert certificate expired/i.test(message))
+    return failure(
+      'untrusted',
+      `${where} does not accept the certificate of this server: it has expired`,
+      RENEW,
+      error,
+    );
+  if (code === 'CERT_HAS_EXPIRED')
+    return failure('untrusted', `the certificate of ${where} has expired`, `on ${host}: ${RENEW}`, error);
   if (code === '28000' || CERTIFICATE.test(`${code ?? ''} ${message}`)) {
     return failure(
       'untrusted',
@@ -66,7 +79,7 @@ export async function withPeer<T>(
   try {
     await client.connect();
   } catch (error) {
-    await client.end().catch(() => undefined);
+    letGo(client);
     throw explainPeer(error, peer);
   }
   try {

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { exists, makePrivateDirectory, writeAtomically } from '../../core/files.ts';
@@ -28,12 +29,23 @@ function hostNames(address: string): string[] {
   return [...new Set([address, hostname(), 'localhost', ...addresses])];
 }
 
-async function isSigned(
-  { authority, certificate, privateKey }: ReturnType<typeof replicationFiles>,
-  by: string,
-) {
-  if (!(await exists(certificate)) || !(await exists(privateKey))) return false;
-  return (await readFile(authority, 'utf8').catch(() => '')) === by;
+/** A certificate is made anew when it has no longer than this; milliseconds. `ha status` warns later. */
+const RENEWAL = 60 * 86_400_000;
+
+/** Whether this host has a certificate that an authority has signed, its key, and time to go on with them. */
+async function isUsable(files: ReturnType<typeof replicationFiles>, by: string): Promise<boolean> {
+  const paths = [files.authority, files.certificate, files.privateKey];
+  if (!(await Promise.all(paths.map(exists))).every(Boolean)) return false;
+  const [authority, certificate = '', key = ''] = await Promise.all(
+    paths.map((path) => readFile(path, 'utf8')),
+  );
+  try {
+    const own = new X509Certificate(certificate);
+    if (authority !== by || !own.checkPrivateKey(createPrivateKey(key))) return false;
+    return Date.parse(own.validTo) - Date.now() > RENEWAL;
+  } catch {
+    return false;
+  }
 }
 
 /** Remembers, before anything else of it is changed, that a host has the configuration directory of another server. */
@@ -44,7 +56,7 @@ export async function rememberOrigin(cluster: Cluster, copyOf: string): Promise<
 
 /**
  * Makes of a host's part in a pair what is missing: who it is, its certificate, PostgreSQL's settings. A certificate of another
- * authority than the configuration directory's is made anew. Returns whether PostgreSQL must be started again for it.
+ * authority than the configuration directory's is made anew, and one that expires or does not belong to its key. Returns whether PostgreSQL must be started again for it.
  */
 export async function prepareReplication(
   cluster: Cluster,
@@ -56,7 +68,8 @@ export async function prepareReplication(
   const known = await readNode(cluster);
   const node = known ?? newNode();
   if (known === undefined) await writeNode(cluster, node);
-  if (!(await isSigned(files, authority.certificate))) {
+  const isRenewed = !(await isUsable(files, authority.certificate));
+  if (isRenewed) {
     const issued = await authority.issue(REPLICATION_ROLE, hostNames(address));
     await writeAtomically(files.privateKey, issued.privateKey);
     await writeAtomically(files.certificate, issued.certificate);
@@ -64,5 +77,5 @@ export async function prepareReplication(
   }
   // What a pair has settled is written by its own commands; here only what was never there.
   const isNew = !(await exists(files.settings)) && (await writeReplicationSettings(cluster, node));
-  return (await admitPeer(cluster)) || isNew;
+  return (await admitPeer(cluster)) || isNew || isRenewed;
 }
