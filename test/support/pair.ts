@@ -62,10 +62,16 @@ export function sharedPair(stage: Stage = 'synchronous'): TestPair {
   const pair = {} as TestPair;
   beforeAll(async () => {
     const cleanUps: (() => Promise<void>)[] = [];
-    Object.assign(pair, await testPair({ stage, atEnd: (cleanUp) => cleanUps.push(cleanUp) }));
-    return async () => {
+    const end = async () => {
       for (const cleanUp of cleanUps.toReversed()) await cleanUp();
     };
+    try {
+      Object.assign(pair, await testPair({ stage, atEnd: (cleanUp) => cleanUps.push(cleanUp) }));
+    } catch (error) {
+      await end();
+      throw error;
+    }
+    return end;
   });
   return pair;
 }

@@ -1,10 +1,12 @@
-import type { ClientConfig } from 'pg';
+import type { ClientBase, ClientConfig } from 'pg';
 import { load } from '../core/lazy.ts';
 import { WriteRefusal } from '../core/refusal.ts';
+import { within } from '../core/within.ts';
 import { isUnavailable } from './availability.ts';
 import { type Cluster, DATABASE, ROLE } from './cluster.ts';
 import type { Database } from './connection.ts';
 import { type Writing, withWriting } from './gate.ts';
+import { letGo } from './let-go.ts';
 import { openRoutedPool, type RoutedPool } from './routed-pool.ts';
 import { isExternal, type Source } from './source.ts';
 import { createTurns, type Turns } from './turns.ts';
@@ -15,6 +17,9 @@ export type DatabasePool = RoutedPool;
 /** No request waits longer than this for a connection, and no query runs longer; milliseconds. */
 const CONNECT_TIMEOUT = 4000;
 const QUERY_TIMEOUT = 10_000;
+
+/** So long goodbyes are waited for; milliseconds. */
+export const CLOSE_TIMEOUT = 2000;
 
 /** Connections of a pool that transactions which write leave to others. */
 const KEPT = 2;
@@ -49,6 +54,9 @@ async function openPrivatePool(cluster: Cluster, size: number, isBackground: boo
   });
 }
 
+/** The connections of each pool. */
+const open = new WeakMap<DatabasePool, Set<ClientBase>>();
+
 /**
  * Opens a pool of at most `size` connections to the server's database; each is made when it is first needed. One for work in
  * the background does not wait for the passive server; what others run waits as they have set it.
@@ -65,7 +73,20 @@ export async function openPool(
   pool.on('error', () => undefined);
   // The same for a connection that is lent; the queue of mails warns on stderr where a pool has no such listener.
   pool.on('connect', (client) => client.on('error', () => undefined));
+  const clients = new Set<ClientBase>();
+  pool.on('connect', (client) => clients.add(client));
+  pool.on('remove', (client) => clients.delete(client));
+  open.set(pool, clients);
   return pool;
+}
+
+/** Closes a pool. A PostgreSQL that says nothing any more says no goodbye either: it is not waited for long. */
+export async function closePool(pool: DatabasePool): Promise<void> {
+  try {
+    await within(pool.end(), CLOSE_TIMEOUT);
+  } finally {
+    for (const client of open.get(pool) ?? []) letGo(client);
+  }
 }
 
 /** Lends a connection of the pool to `work`; one that broke on the way is thrown away. */

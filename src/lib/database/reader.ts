@@ -1,10 +1,11 @@
 import type { Client, QueryResult, QueryResultRow } from 'pg';
 import { failure } from '../core/errors.ts';
 import { load } from '../core/lazy.ts';
+import { within } from '../core/within.ts';
 import { isUnavailable } from './availability.ts';
 import type { Found } from './host.ts';
 import { letGo } from './let-go.ts';
-import { REMOTE, serverConnection } from './pool.ts';
+import { CLOSE_TIMEOUT, REMOTE, serverConnection } from './pool.ts';
 import { type ExternalCluster, isExternal, type Source } from './source.ts';
 
 /** A statement that is prepared once on each connection, under its name. */
@@ -166,7 +167,10 @@ function openLines(source: Source, size: number): Reader {
     },
     async end() {
       ended = true;
-      await Promise.all(lines.map(async (line) => (await line?.catch(() => undefined))?.client.end()));
+      const clients: Client[] = [];
+      for (const line of lines) await line?.then(({ client }) => clients.push(client)).catch(() => undefined);
+      await within(Promise.all(clients.map((client) => client.end())), CLOSE_TIMEOUT);
+      clients.forEach(letGo);
     },
   };
 }

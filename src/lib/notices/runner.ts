@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Runner, TaskList } from 'graphile-worker';
 import type { Settings } from '../core/configuration.ts';
 import type { Trail } from '../core/trail.ts';
+import { within } from '../core/within.ts';
 import type { Database } from '../database/connection.ts';
-import { type DatabasePool, openPool, withPooled } from '../database/pool.ts';
+import { closePool, type DatabasePool, openPool, withPooled } from '../database/pool.ts';
 import { sourceOf } from '../database/source.ts';
 import type { MailJob } from '../mail/queue.ts';
 import { deliver, withoutTokens } from './deliver.ts';
@@ -27,6 +28,9 @@ const PAUSE = 2000;
 
 /** Milliseconds that a stop waits at most: a mail that is just leaving is taken up again at the next start. */
 const STOP_LIMIT = 6000;
+
+/** All of it has to end in this time; milliseconds. */
+const END_LIMIT = 2 * STOP_LIMIT;
 
 async function giveUp(services: MailServices, job: MailJob, reason: string): Promise<void> {
   const { kind, contactId } = job;
@@ -98,8 +102,7 @@ async function session(services: MailServices, pool: DatabasePool, stop: AbortSi
   });
 }
 
-async function work(services: MailServices, stop: AbortSignal): Promise<void> {
-  const pool = await openPool(sourceOf(services.settings), POOL_SIZE, { isBackground: true });
+async function work(services: MailServices, pool: DatabasePool, stop: AbortSignal): Promise<void> {
   let said = '';
   while (!stop.aborted) {
     try {
@@ -112,7 +115,6 @@ async function work(services: MailServices, stop: AbortSignal): Promise<void> {
     }
     await delay(PAUSE, undefined, { signal: stop }).catch(() => undefined);
   }
-  await Promise.race([pool.end(), delay(STOP_LIMIT, undefined, { ref: false })]);
 }
 
 /** What sends mails. */
@@ -127,13 +129,16 @@ export interface MailSender {
  */
 export function startMail(services: MailServices): MailSender {
   const stopping = new AbortController();
-  const done = work(services, stopping.signal).catch((error: unknown) => {
-    services.log.error(`mail: ended: ${withoutTokens(error)}`);
-  });
+  const pool = openPool(sourceOf(services.settings), POOL_SIZE, { isBackground: true });
+  const done = pool
+    .then((opened) => work(services, opened, stopping.signal))
+    .catch((error: unknown) => services.log.error(`mail: ended: ${withoutTokens(error)}`));
   return {
-    stop: () => {
+    async stop() {
       stopping.abort();
-      return done;
+      // Where PostgreSQL says nothing any more, the session ends with its connections.
+      await within(done, END_LIMIT);
+      await closePool(await pool);
     },
   };
 }

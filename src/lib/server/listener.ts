@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { auditDirectory, type Configuration, type Settings } from '../core/configuration.ts';
 import { errorCode, explain, failure } from '../core/errors.ts';
 import { openRoom } from '../core/room.ts';
 import type { AuditEvent, OpenTrail } from '../core/trail.ts';
-import { openPool } from '../database/pool.ts';
+import { within } from '../core/within.ts';
+import { closePool, openPool } from '../database/pool.ts';
 import { openReader } from '../database/reader.ts';
 import { isExternal, sourceOf } from '../database/source.ts';
 import { keyThread } from '../gpg/key-thread.ts';
@@ -24,7 +24,7 @@ const READERS = 4;
 /** How long what is in flight may take when the server stops; milliseconds. */
 export const STOP_LIMIT = 30_000;
 
-/** What else has to end is waited for so long, each; milliseconds. */
+/** What goes on in the background is waited for so long, each; milliseconds. PostgreSQL may say nothing any more. */
 const END_LIMIT = 2000;
 
 /** What a process of the server needs to listen. */
@@ -96,21 +96,11 @@ function serverEvent(services: Services, event: string, error?: unknown): AuditE
   };
 }
 
-/** Waits for work that may hang, because PostgreSQL says nothing any more, for no longer than the limit. */
-async function within(work: Promise<unknown>): Promise<void> {
-  const isOver = new AbortController();
-  try {
-    await Promise.race([work, delay(END_LIMIT, undefined, { signal: isOver.signal })]);
-  } finally {
-    isOver.abort();
-  }
-}
-
 /** Closes everything, also where the trail cannot be: a connection that stays open keeps the process from ending. */
 async function letGo({ trail, keys, pool, reader }: Services): Promise<void> {
   const failures: unknown[] = [];
-  for (const each of [trail.close, keys.close, reader.end, () => pool.end()])
-    await within(each()).catch((error: unknown) => failures.push(error));
+  for (const each of [trail.close, keys.close, reader.end, () => closePool(pool)])
+    await each().catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }
 
@@ -118,7 +108,7 @@ async function closeAll(app: App, services: Services, background: Started[]): Pr
   const timer = setTimeout(() => app.server.closeAllConnections(), STOP_LIMIT);
   await app.close();
   clearTimeout(timer);
-  for (const { stop } of background) await within(stop());
+  for (const { stop } of background) await within(stop(), END_LIMIT);
   try {
     await services.trail.change(serverEvent(services, 'server.stop'));
   } finally {

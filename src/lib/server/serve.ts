@@ -103,12 +103,8 @@ async function serveAsPrimary(request: ServeRequest): Promise<void> {
   await withLock(request.settings.confdir, 'server', () => run(request, log), hint);
 }
 
-/** Whatever is still open after everything was closed, to a PostgreSQL that says nothing any more, is left; milliseconds. */
-const LEFT_OPEN = 1000;
-
 /** Serves HTTPS until the program is interrupted, and finishes what is in flight then. */
 export async function serve(request: ServeRequest): Promise<void> {
   if (isWorker()) await serveAsWorker(request);
   else await serveAsPrimary(request);
-  setTimeout(() => process.exit(), LEFT_OPEN).unref();
 }

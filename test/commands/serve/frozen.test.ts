@@ -18,7 +18,7 @@ test('defect: a server did not end while PostgreSQL was frozen', async () => {
     for (const each of frozen) process.kill(each, 'SIGSTOP');
     serves.kill('SIGTERM');
     expect(await serves.ended).toEqual({ status: 0, signal: null });
-    expect(serves.stderr()).toMatch(/"msg":"stopped"}\n$/);
+    expect(serves.stderr()).toContain('"msg":"stopped"}\n');
   } finally {
     for (const each of frozen) process.kill(each, 'SIGCONT');
   }
