@@ -22,6 +22,7 @@ export default command({
     fenceCommand: option('--fence-command <command>', 'what stops the active server; run without a shell'),
     fenceSeconds: option('--fence-seconds <n>', 'how long that may take', integer(1, 3600)).default(30),
     iHaveStoppedTheActive: flag('--i-have-stopped-the-active', 'it is off for certain, and stays off'),
+    syncWasOn: flag('--sync-was-on', 'the active server did not go on alone while this one was away'),
     acceptDataLoss: flag('--accept-data-loss', 'go on although the active server may have taken more'),
   },
   examples: [
@@ -32,7 +33,8 @@ export default command({
   run(values, { settings, terminal }) {
     const { fenceCommand, fenceSeconds: seconds } = values;
     const fence = fenceCommand === undefined ? undefined : { words: commandWords(fenceCommand), seconds };
-    const wish = { fence, isStopped: values.iHaveStoppedTheActive, acceptLoss: values.acceptDataLoss };
+    const { iHaveStoppedTheActive: isStopped, syncWasOn: isSyncOn, acceptDataLoss: acceptLoss } = values;
+    const wish = { fence, isStopped, isSyncOn, acceptLoss };
     return withPairSite(settings, terminal, 'ha.promote', (site) => promote(site, wish));
   },
   async print({ epoch, former, confirmed }, terminal) {

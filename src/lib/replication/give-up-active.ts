@@ -2,7 +2,6 @@ import { failure } from '../core/errors.ts';
 import { reached } from '../core/steps.ts';
 import { readControlData } from '../database/replication/control-data.ts';
 import type { Peer } from '../database/replication/node.ts';
-import type { Pair } from '../database/replication/pair.ts';
 import { lookAtActive, type Sight } from './active-server.ts';
 import { type FenceCommand, runFenceCommand } from './fence-command.ts';
 import type { Known } from './known.ts';
@@ -14,6 +13,8 @@ export interface Wish {
   fence: FenceCommand | undefined;
   /** Somebody has stopped it, and says so. */
   isStopped: boolean;
+  /** Somebody knows that the active server did not go on alone while this one was away, and says so. */
+  isSyncOn: boolean;
   /** What only the active server has may be lost. */
   acceptLoss: boolean;
 }
@@ -21,7 +22,7 @@ export interface Wish {
 const SAY_SO = '--i-have-stopped-the-active, where it is off for certain; or --fence-command, which stops it';
 
 /** Refuses where the active server may have acknowledged what is not here. */
-function refuseLoss(pair: Pair | undefined, sight: Sight, wish: Wish): void {
+function refuseLoss({ node, pair, hasFollowed }: Known, sight: Sight, wish: Wish): void {
   if (wish.acceptLoss) return;
   const hint = '--accept-data-loss goes on with what is here';
   // The active server's own word, where it can still give it, counts more than what this one heard last.
@@ -37,6 +38,12 @@ function refuseLoss(pair: Pair | undefined, sight: Sight, wish: Wish): void {
       'state',
       `HA_WRITE_POLICY ${pair.policy} may have let the active server go on alone: what it took then is not here`,
       hint,
+    );
+  if (!hasFollowed && !wish.isSyncOn && sight.postgres !== 'active')
+    throw failure(
+      'state',
+      `this server has not followed ${node.peer?.host ?? 'another one'} since its PostgreSQL was started: whether that went on alone, by ktadmin ha sync off, or with another server, is not known here`,
+      `--sync-was-on, where it did not; else ${hint}`,
     );
 }
 
@@ -69,11 +76,8 @@ function refuseRunning(peer: Peer, sight: Sight, { isStopped }: Wish): void {
  * Has the active server stopped, or makes sure that it is: nothing that it acknowledges is missing here. Whether it said itself
  * that nothing is.
  */
-export async function giveUpActive(
-  site: PairSite,
-  wish: Wish,
-  { node, pair, other }: Known,
-): Promise<boolean> {
+export async function giveUpActive(site: PairSite, wish: Wish, known: Known): Promise<boolean> {
+  const { node, other } = known;
   const { cluster, account, reporter } = site;
   const { peer } = node;
   if (peer === null) return false;
@@ -82,7 +86,7 @@ export async function giveUpActive(
   const sight = await reporter.step(`asking ${peer.host}`, look);
   const { fence } = wish;
   if (fence === undefined) refuseRunning(peer, sight, wish);
-  refuseLoss(pair, sight, wish);
+  refuseLoss(known, sight, wish);
   const how = fence !== undefined ? 'command' : wish.isStopped ? 'stated' : 'refused';
   await site.record({ from: peer.host, stopped: how, acceptLoss: wish.acceptLoss });
   reached('promote-recorded');

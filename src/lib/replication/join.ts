@@ -21,6 +21,7 @@ import {
   readPeerFacts,
   refuseSelf,
   refuseStranger,
+  refuseThird,
   thisServer,
 } from './peer-facts.ts';
 import { refuseLoss } from './rejoin-checks.ts';
@@ -69,15 +70,7 @@ function refuseUnfit(self: Self, { node, peer, facts, replace }: Candidate): voi
       `${host} is a passive server itself`,
       'name the active one; ktadmin ha status tells it',
     );
-  const other = facts.followers.find(
-    (each) => each.id !== node.id && (each.host !== self.host || each.port !== self.port),
-  );
-  if (other !== undefined)
-    throw failure(
-      'conflict',
-      `${host} has a passive server already: ${other.host}`,
-      `where this one is to take its place, on ${other.host}: ktadmin db stop`,
-    );
+  refuseThird(facts, node.id, self, peer);
   const active = activeNode(facts, peer);
   if (active.id === node.id) throw thisServer(host);
   refuseStranger(active, self, peer);

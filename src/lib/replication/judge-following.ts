@@ -45,6 +45,10 @@ const synchronous = whereFollowed((facts, parts) => {
   const { active, follower, sender } = parts;
   if (active.look.synchronous === null) return undefined;
   if (isInStep(sender)) return remark(['fine', 'in-step'], `in step with ${facts.other?.host}`, null);
+  if (sender === undefined && active.look.senders.some((each) => isInStep(each))) {
+    const message = `${follower.host} has no place in the pair any more: another server follows ${active.host}`;
+    return remark(['critical', 'replaced'], message, at(follower, 'stop keytrusteed; ktadmin db stop'));
+  }
   if (sender === undefined) return away(facts, parts);
   if (sender.id !== active.look.synchronous) {
     const message = `${follower.host} follows, and changes wait for another server, which it was before: writes are refused`;

@@ -94,3 +94,16 @@ export function refuseStranger(other: PairNode, self: Self, { host }: Peer): voi
     );
   }
 }
+
+/** Refuses a server that another one follows already: a pair has two. */
+export function refuseThird({ followers }: PeerFacts, id: string, self: Self, { host }: Peer): void {
+  const other = followers.find(
+    (each) => each.id !== id && (each.host !== self.host || each.port !== self.port),
+  );
+  if (other === undefined) return;
+  throw failure(
+    'conflict',
+    `${host} has a passive server already: ${other.host}`,
+    `where this one is to take its place, on ${other.host}: ktadmin db stop`,
+  );
+}

@@ -5,7 +5,7 @@ import { type Cluster, clusterExists } from '../database/cluster.ts';
 import { STANDBY_SIGNAL } from '../database/replication/base-copy.ts';
 import { readControlData } from '../database/replication/control-data.ts';
 import type { Node, Peer } from '../database/replication/node.ts';
-import { activeNode, type PeerFacts, refuseStranger } from './peer-facts.ts';
+import { activeNode, type PeerFacts, refuseStranger, refuseThird } from './peer-facts.ts';
 import type { PairSite } from './site.ts';
 
 /** The server that the pair went on with: the one that is named, or the one on record. */
@@ -43,6 +43,7 @@ export async function refuseRejoin(
       `on ${host}: ktadmin ha promote finishes it`,
     );
   refuseStranger(active, self, peer);
+  refuseThird(facts, node.id, self, peer);
   if (await clusterExists(cluster)) {
     if ((await readControlData(cluster)).systemIdentifier !== facts.systemIdentifier)
       throw failure(

@@ -29,7 +29,7 @@ test('defect: rejoin discarded unasked what a server had acknowledged alone, aft
   await must(first.orgtool(['add', '-n', 'on-one-only', '-c', 'root@localhost']));
   await killPostgres(first);
   await must(second.ktadmin(['db', 'start']));
-  await must(second.ktadmin(['ha', 'promote']));
+  await must(second.ktadmin(['ha', 'promote', '--sync-was-on']));
   const other = `localhost (port ${second.port})`;
   expect(await says(first, 'db', 'start')).toEqual({
     ...{ status: 0, stdout: '' },

@@ -116,6 +116,18 @@ test('the policy may have let the active server go on alone', async () => {
   await policy('both');
 });
 
+test('defect: a server that had not followed since its start was promoted over changes that it could not know of', async () => {
+  await must(pair.active.ktadmin(['db', 'stop', '-q']));
+  await must(pair.passive.ktadmin(['db', 'restart', '-q']));
+  expect(await promote()).toEqual(
+    refusal(
+      3,
+      'this server has not followed localhost since its PostgreSQL was started: whether that went on alone, by ktadmin ha sync off, or with another server, is not known here',
+      '--sync-was-on, where it did not; else --accept-data-loss goes on with what is here',
+    ),
+  );
+});
+
 test('its PostgreSQL does not run, but it answers over HTTPS', async () => {
   const listener = await listening((socket) => socket.destroy());
   await postgres('active', `update keytrustee_ha.node set https_port = ${listener.port}`);

@@ -173,3 +173,14 @@ test('defect: the disk of the passive server filled unseen from the active one',
     'on passive.example.com: ktadmin doctor, and make room',
   ]);
 });
+
+test('defect: a passive server whose place another one has taken was to be followed, and sync to be ended for it', () => {
+  const other = 'kt00000000000000ff';
+  expect(said(facts({ synchronous: other, senders: [{ ...sender, id: other }] }, {}))).toEqual([
+    [
+      ...['critical', 'replaced'],
+      'passive.example.com has no place in the pair any more: another server follows active.example.com',
+      'on passive.example.com: stop keytrusteed; ktadmin db stop',
+    ],
+  ]);
+});
