@@ -19,8 +19,9 @@ export default bareCommand({
   async print(status, terminal) {
     if ('hosts' in status)
       return terminal.write(status.hosts.map(({ name, says }) => `${name}  ${says}\n`).join(''));
+    const silent = status.pid === null ? 'no' : `no answer (pid ${status.pid})`;
     const lines = Object.entries({
-      running: status.running ? `yes (pid ${status.pid})` : 'no',
+      running: status.running ? `yes (pid ${status.pid})` : silent,
       version: status.version,
       port: status.port,
       'socket directory': status.socketDirectory,

@@ -3,6 +3,7 @@ import type { Node } from '../database/replication/node.ts';
 import { enrol, readNodes, readPair } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
 import { isSame } from '../database/replication/self.ts';
+import { fenceGivenUp } from './given-up.ts';
 import type { Look } from './look.ts';
 import { NOTHING, readMemory, writeMemory } from './memory.ts';
 import type { Watching } from './watching.ts';
@@ -12,6 +13,9 @@ const COMPARE_EVERY = 30;
 
 /** Looks without the log of the active server that are not worth a line; it connects again by itself. */
 const BRIEF = 3;
+
+/** Looks without it after which the active server is asked whether it still knows this one. */
+const ASK_EVERY = 5;
 
 /** Watches the active server of a passive one. */
 export interface PassiveWatch {
@@ -65,6 +69,7 @@ export async function startPassiveWatch(watching: Watching, database: Database):
     async tick({ receiver }, node) {
       const isHeard = receiver?.state === 'streaming';
       hear(isHeard, node.peer?.host);
+      if (silent > 0 && silent % ASK_EVERY === 0) await fenceGivenUp(watching, node);
       if (isHeard && ticks++ % COMPARE_EVERY === 0) await compare(node);
     },
   };

@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest';
 import { copyOf, must, sharedPair, untilInStep } from '../../support/pair.ts';
 import { refusal, said } from '../../support/refusal.ts';
+import { until } from '../../support/sandbox.ts';
+import { ask, configure, serving } from '../../support/serving.ts';
 
 const pair = sharedPair();
 
@@ -41,7 +43,17 @@ test('a pair is ended on the active server, once nobody follows it; the other on
     { severity: 'critical', code: 'pair-ended', message: 'localhost is alone: it has ended the pair', next },
   ]);
   await must(active.orgtool(['add', '-n', 'prod', '-c', 'root@localhost']));
-  await must(passive.ktadmin(['ha', 'join', '--active', `localhost:${active.port}`]));
+});
+
+test('defect: a server that was given up went on serving what it had', async () => {
+  const { active, passive } = pair;
+  await configure(passive, { MAIL_TRANSPORT: 'none' });
+  const serves = await serving(passive);
+  await until(async () => (await pair.node(passive)).role === 'fenced', 'it finds out');
+  await until(() => serves.stderr().includes('it serves nothing'), 'it says so');
+  const { body } = await ask(serves.port, '/v1/health/ready');
+  expect(JSON.parse(body)).toMatchObject({ ready: false, role: 'fenced' });
+  await must(passive.ktadmin(['ha', 'rejoin']));
   await must(active.ktadmin(['ha', 'sync', 'on']));
   await untilInStep(pair);
   expect(await passive.query('select name from organization')).toBe('prod');
