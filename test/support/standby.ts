@@ -18,6 +18,7 @@ import {
   until,
   world,
 } from './sandbox.ts';
+import { configure, sharedServing } from './serving.ts';
 
 /** Two servers, of which the second one follows. */
 export interface Pair {
@@ -168,4 +169,12 @@ export function sharedPair(): Pair {
   });
   afterEach(() => pair.thaw());
   return pair;
+}
+
+/** A pair for all tests of a file, which both serve and send no mail; to be called at its top. */
+export function sharedServedPair() {
+  const pair = sharedPair();
+  const quiet = (which: 'active' | 'passive') => () => configure(pair[which], { MAIL_TRANSPORT: 'none' });
+  const serve = (which: 'active' | 'passive') => sharedServing(pair[which], quiet(which));
+  return { pair, active: serve('active'), passive: serve('passive') };
 }

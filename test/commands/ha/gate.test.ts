@@ -5,13 +5,10 @@ import { beforeAll, expect, test } from 'vitest';
 import { type Depositor, sessionAt } from '../../support/depositor.ts';
 import { createMachine, enroll } from '../../support/machines.ts';
 import { until, withoutDrop } from '../../support/sandbox.ts';
-import { ask, configure, type Serving, sharedServing } from '../../support/serving.ts';
-import { sharedPair } from '../../support/standby.ts';
+import { ask, type Serving } from '../../support/serving.ts';
+import { sharedServedPair } from '../../support/standby.ts';
 
-const pair = sharedPair();
-const quiet = (which: 'active' | 'passive') => () => configure(pair[which], { MAIL_TRANSPORT: 'none' });
-const active = sharedServing(pair.active, quiet('active'));
-const passive = sharedServing(pair.passive, quiet('passive'));
+const { pair, active, passive } = sharedServedPair();
 let own: Depositor;
 let there: Depositor;
 

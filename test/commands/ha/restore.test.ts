@@ -5,14 +5,10 @@ import { createMachine, enroll } from '../../support/machines.ts';
 import { must } from '../../support/pair.ts';
 import { restore } from '../../support/restored.ts';
 import { until } from '../../support/sandbox.ts';
-import { configure, sharedServing } from '../../support/serving.ts';
 import { backup } from '../../support/sets.ts';
-import { sharedPair } from '../../support/standby.ts';
+import { sharedServedPair } from '../../support/standby.ts';
 
-const pair = sharedPair();
-const quiet = (which: 'active' | 'passive') => () => configure(pair[which], { MAIL_TRANSPORT: 'none' });
-const active = sharedServing(pair.active, quiet('active'));
-const passive = sharedServing(pair.passive, quiet('passive'));
+const { pair, active, passive } = sharedServedPair();
 let own: Depositor;
 let there: Depositor;
 
