@@ -74,8 +74,10 @@ function mailTask(services: MailServices, pool: DatabasePool): TaskList[string] 
 const isOpen = ({ settings }: MailServices) => settings.configuration.MAIL_TRANSPORT !== 'none';
 
 async function stopRunner(runner: Runner): Promise<void> {
-  const limit = delay(STOP_LIMIT, undefined, { ref: false });
-  await Promise.race([runner.stop().catch(() => undefined), limit]);
+  await within(
+    runner.stop().catch(() => undefined),
+    STOP_LIMIT,
+  );
 }
 
 /** Waits for the end of a session: the stop, a lost connection, settings by which mails wait, or a pair that went on without it. */

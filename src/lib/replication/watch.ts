@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { explain } from '../core/errors.ts';
+import { within } from '../core/within.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
 import { readNode } from '../database/replication/node.ts';
 import { REPLICATION_DATABASE } from '../database/replication/place.ts';
@@ -75,7 +76,7 @@ export function watchPair(watching: Watching): { stop(): Promise<void> } {
   return {
     async stop() {
       stopping.abort();
-      await Promise.race([done, delay(STOP_LIMIT, undefined, { ref: false })]);
+      await within(done, STOP_LIMIT);
     },
   };
 }
