@@ -1,6 +1,6 @@
 import type { Account } from '../core/account.ts';
+import { childFailure } from '../core/child-result.ts';
 import { failure } from '../core/errors.ts';
-import { childFailure } from '../core/process.ts';
 import { type Cluster, DATABASE } from '../database/cluster.ts';
 import { type Database, withDatabase, withTransaction } from '../database/connection.ts';
 import { copyTables } from '../database/copy.ts';

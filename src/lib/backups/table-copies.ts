@@ -1,5 +1,6 @@
+import { childFailure } from '../core/child-result.ts';
 import { failure } from '../core/errors.ts';
-import { childFailure, type StreamingChild } from '../core/process.ts';
+import type { StreamingChild } from '../core/process.ts';
 import { copyLine } from '../database/copy.ts';
 import type { MeasuredTable } from '../database/tables.ts';
 

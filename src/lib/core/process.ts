@@ -1,6 +1,7 @@
 import { constants, userInfo } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Options } from 'execa';
+import { type ChildResult, childFailure, type RawResult, toResult } from './child-result.ts';
 import { childEnvironment, continuedEnvironment } from './config.ts';
 import { failure } from './errors.ts';
 import { type Interrupted, interruption, withoutKeyboardInterrupt } from './interrupt.ts';
@@ -29,14 +30,6 @@ export interface ChildOptions {
   cleanUp?: boolean;
 }
 
-/** How a child ended. `status` is null when a signal ended it. */
-export interface ChildResult {
-  status: number | null;
-  signal: string | null;
-  stdout: string;
-  stderr: string;
-}
-
 function execaOptions(options: ChildOptions): Options {
   return {
     reject: false,
@@ -50,31 +43,6 @@ function execaOptions(options: ChildOptions): Options {
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.most === undefined ? {} : { maxBuffer: options.most }),
     ...(options.stdio === undefined ? { input: options.input ?? '' } : { stdio: options.stdio }),
-  };
-}
-
-/** What this module reads of execa's result: its own type depends on the options in ways that do not help here. */
-interface RawResult {
-  exitCode?: number | undefined;
-  signal?: string | undefined;
-  code?: string | undefined;
-  timedOut?: boolean | undefined;
-  stdout?: unknown;
-  stderr?: unknown;
-}
-
-function toResult(raw: RawResult, file: string, cleanUp = false): ChildResult {
-  if (interruption.aborted && !cleanUp) throw interruption.reason;
-  if (raw.code === 'ENOENT') throw failure('notFound', `the program ${file} is not installed`);
-  if (raw.exitCode === undefined && raw.signal === undefined) {
-    throw failure('failed', `${file} could not be started (${raw.code ?? 'unknown reason'})`);
-  }
-  if (raw.timedOut) throw failure('failed', `${file} did not answer in time`);
-  return {
-    status: raw.exitCode ?? null,
-    signal: raw.signal ?? null,
-    stdout: typeof raw.stdout === 'string' ? raw.stdout : '',
-    stderr: typeof raw.stderr === 'string' ? raw.stderr : '',
   };
 }
 
@@ -95,18 +63,6 @@ export async function runChecked(file: string, args: string[], options: ChildOpt
   const result = await run(file, args, options);
   if (result.status !== 0) throw childFailure(file, result);
   return result.stdout;
-}
-
-/** The error of a child that did not end well. Arguments are left out: they say nothing to a person. */
-export function childFailure(file: string, result: ChildResult): Error {
-  const name = file.slice(file.lastIndexOf('/') + 1);
-  const how = result.signal === null ? `exit status ${result.status}` : `signal ${result.signal}`;
-  const words = result.stderr.trim().split('\n').slice(-5).join('\n');
-  // Not only among the last words: initdb's child tells it, and then all of its parents end.
-  if (/No space left on device/i.test(result.stderr + result.stdout)) {
-    return failure('failed', `${name}: no space left on device`, 'free some space and run the command again');
-  }
-  return failure('failed', `${name} failed (${how})${words === '' ? '' : `: ${words}`}`);
 }
 
 /** A program that was started. `done` settles when it has ended; whoever reads its output must await it before trusting that. */

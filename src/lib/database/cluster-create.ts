@@ -1,9 +1,10 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../core/account.ts';
+import { childFailure } from '../core/child-result.ts';
 import { failure } from '../core/errors.ts';
 import { exists, sweep, syncDirectory, withStagingDirectory, writeAtomically } from '../core/files.ts';
-import { childFailure, run } from '../core/process.ts';
+import { run } from '../core/process.ts';
 import { findPostgres } from './binaries.ts';
 import { type Cluster, checkSocketPath, clusterExists, ROLE, refuseHalfRewound } from './cluster.ts';
 

@@ -1,15 +1,9 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ChildResult, childFailure } from '../core/child-result.ts';
 import { failure } from '../core/errors.ts';
 import { exists } from '../core/files.ts';
-import {
-  type ChildOptions,
-  type ChildResult,
-  childFailure,
-  run,
-  type StreamingChild,
-  stream,
-} from '../core/process.ts';
+import { type ChildOptions, run, type StreamingChild, stream } from '../core/process.ts';
 import { withPrivateHome } from './temporary.ts';
 
 /** Options of every call: no network, no questions, nothing of anybody's personal configuration, output for programs. */

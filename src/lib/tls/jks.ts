@@ -1,8 +1,9 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { abandonedDirectories, temporaryPrefix } from '../core/abandoned.ts';
+import type { ChildResult } from '../core/child-result.ts';
 import { createExclusively, removeTree, writeAll } from '../core/files.ts';
-import { type ChildResult, run } from '../core/process.ts';
+import { run } from '../core/process.ts';
 import { shellWord } from '../core/quote.ts';
 import { randomSuffix } from '../core/random.ts';
 import {

@@ -1,6 +1,7 @@
+import type { ChildResult } from '../core/child-result.ts';
 import { explain } from '../core/errors.ts';
 import { Interrupted } from '../core/interrupt.ts';
-import { type ChildResult, run } from '../core/process.ts';
+import { run } from '../core/process.ts';
 import type { Fault } from './fault.ts';
 
 /** What was read with a password, or why it was not. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Account } from '../../core/account.ts';
+import { childFailure } from '../../core/child-result.ts';
 import { failure } from '../../core/errors.ts';
-import { childFailure } from '../../core/process.ts';
 import type { Cluster } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { copyLine, copyTables } from '../../database/copy.ts';

@@ -1,8 +1,9 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../../core/account.ts';
+import { childFailure } from '../../core/child-result.ts';
 import { exists, sweep, syncDirectory, withStagingDirectory } from '../../core/files.ts';
-import { childFailure, run } from '../../core/process.ts';
+import { run } from '../../core/process.ts';
 import { reached } from '../../core/steps.ts';
 import { stampTime } from '../../core/time.ts';
 import { findPostgres } from '../binaries.ts';
