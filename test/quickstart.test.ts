@@ -1,10 +1,11 @@
 /** `npm run quickstart`, without its set-up: that `npm test` has done. */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { digestsBelow } from '../scripts/quickstart/stock.mjs';
 
 const top = join(import.meta.dirname, '..');
 const isRoot = process.getuid?.() === 0;
@@ -112,6 +113,15 @@ test('two at once pass; one leaves nothing, the other what --keep promises', asy
   const removing = await remove();
   expect(removing).toMatchObject({ status: 0 });
   expect(leftovers(kept)).toEqual([]);
+});
+
+test('defect: a lock that GnuPG held while stock was taken was missed after the restore', async () => {
+  const tree = await mkdtemp(join(tmpdir(), 'ktq-tree-'));
+  trees.push(tree);
+  await mkdir(join(tree, 'gnupg'));
+  for (const name of ['.#lk0x00005623f5b729f0.host.22128', 'pubring.kbx.lock', 'pubring.kbx'])
+    await writeFile(join(tree, 'gnupg', name), name);
+  expect([...digestsBelow(tree).keys()]).toEqual(['gnupg/pubring.kbx']);
 });
 
 test('a restore that is not the same fails, and leaves nothing', async () => {

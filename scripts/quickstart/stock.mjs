@@ -3,15 +3,22 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** GnuPG's locks: there while one of its processes is at work for the server, and in no backup. */
+const LOCK = /^\.#lk|\.lock$/;
+
 /** The organizations as the program lists them, secrets included, and every file of the configuration directory. */
 export async function takeStock(place) {
   const organizations = await place.run(['keytrustee-orgtool', 'list']);
-  const files = readdirSync(place.confdir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  const digests = files.sort().map((file) => [file.slice(place.confdir.length + 1), digest(file)]);
   const { LOCAL_FINGERPRINT } = JSON.parse(readFileSync(join(place.confdir, 'keytrustee.conf'), 'utf8'));
-  return { organizations, digests: new Map(digests), fingerprint: LOCAL_FINGERPRINT };
+  return { organizations, digests: digestsBelow(place.confdir), fingerprint: LOCAL_FINGERPRINT };
+}
+
+/** The SHA-256 of each file below a directory but for locks, by its path from there. */
+export function digestsBelow(directory) {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !LOCK.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+  return new Map(files.sort().map((file) => [file.slice(directory.length + 1), digest(file)]));
 }
 
 function digest(file) {
