@@ -30,7 +30,7 @@ function idlePolicy({ policy, inStepSince }: Facts, { here, served, look }: Answ
   if (!here || degradesAfter(policy) === null) return '';
   if (served === null) return `; ${policy} does not act, because the server does not run on this host`;
   if (inStepSince === look.started.toISOString()) return '';
-  return `; ${policy} does not act, because the two were not in step since PostgreSQL was started here, and the other may have been promoted`;
+  return `; ${policy} does not act, because the two were not in step since PostgreSQL was started here or the policy was set, and the other may have been promoted`;
 }
 
 const away = (facts: Facts, { active, follower }: Following) => {

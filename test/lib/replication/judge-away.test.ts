@@ -55,7 +55,7 @@ test('defect: nobody said why HA_WRITE_POLICY does not act', () => {
     said(facts({ senders: [] }, null, { policy, ...more })).map(([, , message]) => message);
   const refused = 'passive.example.com is away: writes are refused';
   expect(messages({})).toEqual([
-    `${refused}; ${policy} does not act, because the two were not in step since PostgreSQL was started here, and the other may have been promoted`,
+    `${refused}; ${policy} does not act, because the two were not in step since PostgreSQL was started here or the policy was set, and the other may have been promoted`,
   ]);
   expect(messages({ inStepSince: new Date(0).toISOString() })).toEqual([refused]);
   const own = seen('active', true, { senders: [] }, { served: null });
