@@ -3,9 +3,14 @@ import { STATUS } from '../../lib/core/errors.ts';
 import { bareCommand } from '../../lib/terminal/command.ts';
 import { reach, withClient } from '../../lib/terminal/machine.ts';
 
-function wordsOf({ url, answers, ready, role, reason }: ServerState): string {
+/** A server of which nobody would expect that it takes writes is told by its role. */
+const READS_ONLY: ServerState['role'][] = ['passive', 'fenced'];
+
+function wordsOf({ url, answers, ready, role, writes, reason }: ServerState): string {
   if (!answers) return reason ?? `${url} does not answer`;
-  return [url, role ?? 'answers', ...(ready ? [] : ['not ready'])].join(', ');
+  const isHeld = writes === false && !READS_ONLY.includes(role);
+  const held = isHeld ? [`takes no writes${reason === null ? '' : `: ${reason}`}`] : [];
+  return [url, role ?? 'answers', ...(ready ? [] : ['not ready']), ...held].join(', ');
 }
 
 /** `client status`: what the server says of this client, and how its servers are. */

@@ -53,6 +53,10 @@ const MEANINGS: Record<string, [status: StatusName, message: string, hint?: stri
   ],
 };
 
+/** Why a server takes no writes, by its own word for it; null where it has none that is known. */
+export const reasonOf = (code: unknown): string | null =>
+  typeof code === 'string' ? (MEANINGS[code]?.[1] ?? null) : null;
+
 /** What a server refuses because of what it is now: another may do it, and it itself later. Nothing was written. */
 const STATE_REASONS = new Set(['read_only', 'fenced', 'passive_away']);
 

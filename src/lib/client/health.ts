@@ -1,5 +1,5 @@
 import { KeyTrusteeError } from '../core/errors.ts';
-import { readJson } from './answers.ts';
+import { readJson, reasonOf } from './answers.ts';
 import { type Attempt, exchange, type Peer } from './http.ts';
 import type { ServerRole, ServerState } from './types.ts';
 
@@ -11,12 +11,16 @@ export async function askReadiness(attempt: Attempt): Promise<ServerState> {
   const { url } = peer;
   try {
     const answer = await exchange(attempt, { method: 'GET', path: '/v1/health/ready' });
-    const { ready, role } = readJson<{ ready?: unknown; role?: unknown }>(peer, answer);
+    const { ready, role, writes, reason } = readJson<Record<string, unknown>>(peer, answer);
     const known = ROLES.includes(role) ? (role as ServerRole) : null;
-    return { url, answers: true, ready: ready === true, role: known, reason: null };
+    const takesWrites = typeof writes === 'boolean' ? writes : null;
+    return {
+      ...{ url, answers: true, ready: ready === true, role: known, writes: takesWrites },
+      reason: takesWrites === false ? reasonOf(reason) : null,
+    };
   } catch (error) {
     if (!(error instanceof KeyTrusteeError)) throw error;
-    return { url, answers: false, ready: false, role: null, reason: error.message };
+    return { url, answers: false, ready: false, role: null, writes: null, reason: error.message };
   }
 }
 

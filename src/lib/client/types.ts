@@ -47,7 +47,9 @@ export interface ServerState {
   ready: boolean;
   /** null: it does not say. */
   role: ServerRole | null;
-  /** Why it does not answer; null where it does. */
+  /** Whether it takes writes now; null: it does not say. */
+  writes: boolean | null;
+  /** Why it does not answer, or takes no writes; null where neither is so, or it does not say why. */
   reason: string | null;
 }
 

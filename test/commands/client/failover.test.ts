@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { certifyLocalhost, newMachine, organizationCode } from '../../support/keytrustee.ts';
-import { must, sharedPair } from '../../support/pair.ts';
+import { must, sharedPair, untilInStep } from '../../support/pair.ts';
 import type { Outcome } from '../../support/sandbox.ts';
 import { serving } from '../../support/serving.ts';
 
@@ -47,6 +47,19 @@ test('reads go on at the passive server when the active one is lost, and writes 
   await must(machine.keytrustee(['put', '--handle', 'key', '-'], { input: 'content' }));
   const { stdout } = await must(machine.keytrustee(['status']));
   expect(stdout).toContain(`server        ${first}, active\nserver        ${second}, passive\n`);
+  await must(passive.ktadmin(['db', 'stop']));
+  const without = await must(machine.keytrustee(['status']));
+  expect(without.stdout).toContain(
+    `server        ${first}, active, takes no writes: its passive server is away, and it writes nothing that it alone would have\n`,
+  );
+  expect(await machine.json(['status'])).toMatchObject({
+    servers: [
+      { role: 'active', writes: false, ready: true },
+      { role: null, writes: false, ready: false },
+    ],
+  });
+  await must(passive.ktadmin(['db', 'start']));
+  await untilInStep(pair);
   one.kill('SIGKILL');
   await one.ended;
   const silent = `${first} does not answer (ECONNREFUSED)`;

@@ -52,7 +52,7 @@ test('with the code a machine may store at once; its files are its own', async (
     name: 'web 1',
     state: 'active',
     server: url,
-    servers: [{ url, answers: true, ready: true, role: 'alone', reason: null }],
+    servers: [{ url, answers: true, ready: true, role: 'alone', writes: true, reason: null }],
   });
   const listed = await server.orgtool(['list-clients', '-n', 'prod']);
   expect(listed.stdout).toContain(`prod          ${registered.stdout.trim()}  active`);

@@ -66,12 +66,13 @@ test('a passive server that does not answer is a warning, and is kept', async ()
   const client = await opener(pair.home)();
   onTestFinished(client.close);
   expect((await client.status()).servers).toEqual([
-    { url: pair.active.url, answers: true, ready: true, role: 'active', reason: null },
+    { url: pair.active.url, answers: true, ready: true, role: 'active', writes: null, reason: null },
     {
       url: nobody,
       answers: false,
       ready: false,
       role: null,
+      writes: null,
       reason: `${nobody} does not answer (ECONNREFUSED)`,
     },
   ]);
