@@ -1,12 +1,11 @@
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { errorCode, explain } from '../core/errors.ts';
 import type { Cluster } from '../database/cluster.ts';
 import { type Database, withDatabase } from '../database/connection.ts';
 import { type Node, readNode } from '../database/replication/node.ts';
+import { readOwnCertificate } from '../database/replication/own-certificate.ts';
 import { type Pair, type PairNode, readNodes, readPair } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
-import { REPLICATION_DATABASE, replicationFiles } from '../database/replication/place.ts';
+import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import type { Self } from '../database/replication/self.ts';
 import { foundBy } from './active-server.ts';
 import { askFingerprint, askSpace } from './ask-https.ts';
@@ -62,6 +61,8 @@ export interface Facts {
   inStepSince: string | null;
   /** When the certificate ends by which this server is known to the other one. */
   certificateEnds: Date | null;
+  /** What is wrong with the files of that certificate: missing, or no certificate at all. */
+  certificateFault: string | null;
 }
 
 /** What is looked at. */
@@ -124,19 +125,26 @@ async function seeOther(site: Site, node: Node | undefined, own: Seen): Promise<
   };
 }
 
-async function certificateEnds(cluster: Cluster): Promise<Date | null> {
-  const pem = await readFile(replicationFiles(cluster).certificate).catch(() => undefined);
-  return pem === undefined ? null : new Date(new X509Certificate(pem).validTo);
+type Certified = Pick<Facts, 'certificateEnds' | 'certificateFault'>;
+
+async function lookAtCertificate({ cluster }: Site, node: Node | undefined): Promise<Certified> {
+  // Before `init` has prepared a server for a pair it has none.
+  if (node === undefined) return { certificateEnds: null, certificateFault: null };
+  try {
+    return { certificateEnds: (await readOwnCertificate(cluster)).ends, certificateFault: null };
+  } catch (error) {
+    return { certificateEnds: null, certificateFault: explain(error).message };
+  }
 }
 
 /** Looks at both servers of the pair that this one belongs to. A server that does not answer is told of, and is no error. */
 export async function gatherFacts(site: Site): Promise<Facts> {
   const node = await readNode(site.cluster);
   const own = await seeOwn(site, node);
-  const [other, ends, { away, seen: inStepSince }] = await Promise.all([
+  const [other, certified, { away, seen: inStepSince }] = await Promise.all([
     seeOther(site, node, own),
-    certificateEnds(site.cluster),
+    lookAtCertificate(site, node),
     readMemory(site.cluster),
   ]);
-  return { node, own, other, policy: site.policy, away, inStepSince, certificateEnds: ends };
+  return { node, own, other, policy: site.policy, away, inStepSince, ...certified };
 }

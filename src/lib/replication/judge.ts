@@ -1,4 +1,4 @@
-import { RENEW } from '../database/replication/peer.ts';
+import { RENEW } from '../database/replication/own-certificate.ts';
 import { cutOff, joinCommand } from '../database/replication/unjoined.ts';
 import { countDays, SOON } from '../tls/dates.ts';
 import type { Facts, Seen } from './facts.ts';
@@ -140,7 +140,15 @@ const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
   return remark(['critical', 'certificate-expired'], message, RENEW);
 };
 
+/** PostgreSQL goes on with what it has read, and does not start again; nor does either server reach the other by it. */
+const spoiltCertificate: Rule = ({ certificateFault }) => {
+  if (certificateFault === null) return undefined;
+  return remark(['critical', 'certificate-unusable'], certificateFault, RENEW);
+};
+
 const RULES: Rule[] = [
+  // What else is wrong may come of it.
+  spoiltCertificate,
   ...[whoRuns, unjoined, fenced, twoActives, promotion, noActive, strangers, origins],
   ended,
   ...[...judgeFollowing, certificate],

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { confdirFiles } from '../core/config.ts';
 import { failure } from '../core/errors.ts';
@@ -8,6 +9,19 @@ import { prepareReplication } from '../database/replication/prepare.ts';
 import { issueInternalCertificate, makeInternalAuthority } from '../tls/internal-authority.ts';
 import type { CertificatePair } from '../tls/self-signed.ts';
 import { LOGGER } from './logger.ts';
+
+function refused(directory: string, what: string): Error {
+  const hint = 'copy it from the other server of the pair; where there is none, move it away';
+  return failure('conflict', `${directory} holds ${what}`, hint);
+}
+
+function isPair(certificate: string, privateKey: string): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey));
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The authority of a pair, made where there is none. Both servers have it: the procedure of a pair copies the configuration
@@ -23,17 +37,14 @@ export async function ensureAuthority(confdir: string): Promise<CertificatePair>
     await writeAtomically(files.certificate, made.certificate);
     return made;
   }
-  if (!(await exists(files.privateKey))) {
-    throw failure(
-      'conflict',
-      `${files.directory} holds the certificate of an authority without its key`,
-      'copy it from the other server of the pair; where there is none, move it away',
-    );
-  }
-  const [certificate, privateKey] = await Promise.all(
+  if (!(await exists(files.privateKey)))
+    throw refused(files.directory, 'the certificate of an authority without its key');
+  const [certificate = '', privateKey = ''] = await Promise.all(
     [files.certificate, files.privateKey].map((path) => readFile(path, 'utf8')),
   );
-  return { certificate: certificate ?? '', privateKey: privateKey ?? '' };
+  if (!isPair(certificate, privateKey))
+    throw refused(files.directory, 'files that are no authority: a certificate and its key');
+  return { certificate, privateKey };
 }
 
 /** Prepares a server for a pair, without making it one. What is there is kept. */

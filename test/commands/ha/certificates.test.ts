@@ -1,9 +1,9 @@
 /** The certificates of a pair, which its two servers know each other by. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
-import { said } from '../../support/refusal.ts';
+import { refusal, said } from '../../support/refusal.ts';
 import { run, type TestServer, temporaryDirectory } from '../../support/sandbox.ts';
 
 const pair = sharedPair();
@@ -64,5 +64,50 @@ test.each(['active', 'passive'] as const)(
     await must(server.ktadmin(['db', 'restart']));
     await untilInStep(pair);
     expect((await status(server)).map(({ code }) => code)).toEqual(['in-step']);
+  },
+);
+
+const RENEW = 'ktadmin init; ktadmin db restart';
+
+test.each([
+  ['active', 'certificate.pem', 'is no certificate', (path: string) => writeFile(path, 'rubbish\n')],
+  ['passive', 'certificate.pem', 'is no certificate', (path: string) => writeFile(path, '')],
+  ['active', 'authority.pem', 'is missing', (path: string) => rm(path)],
+  ['passive', 'authority.pem', 'is no certificate', (path: string) => writeFile(path, 'rubbish\n')],
+] as const)(
+  'defect: ha status and doctor of the %s server did not tell that its %s %s',
+  async (which, name, what, spoil) => {
+    const server = pair[which];
+    const path = join(server.pgRootdir, 'replication', name);
+    await spoil(path);
+    const finding = { severity: 'critical', code: 'certificate-unusable', message: `${path} ${what}` };
+    const status = async () => JSON.parse((await server.ktadmin(['ha', 'status', '--json'])).stdout);
+    const { state, remarks } = await status();
+    expect({ state, first: remarks[0] }).toEqual({
+      state: 'certificate-unusable',
+      first: { ...finding, next: RENEW },
+    });
+    const { checks } = JSON.parse((await server.ktadmin(['doctor', '--json'])).stdout);
+    expect(checks).toContainEqual(
+      expect.objectContaining({ name: 'replication', message: finding.message, hint: RENEW }),
+    );
+    await must(server.ktadmin(['init']));
+    await untilInStep(pair);
+    expect((await status()).remarks.map(({ code }: { code: string }) => code)).toEqual(['in-step']);
+  },
+);
+
+test.each(['authority.pem', 'authority-key.pem'])(
+  'defect: init did not tell that %s of the configuration directory was spoilt',
+  async (name) => {
+    const { confdir, ktadmin } = pair.passive;
+    const directory = join(confdir, '.replication');
+    const before = await readFile(join(directory, name));
+    await writeFile(join(directory, name), 'rubbish\n');
+    const refused = said(await ktadmin(['init']));
+    await writeFile(join(directory, name), before);
+    const message = `${directory} holds files that are no authority: a certificate and its key`;
+    const hint = 'copy it from the other server of the pair; where there is none, move it away';
+    expect(refused).toEqual(refusal(6, message, hint));
   },
 );

@@ -201,6 +201,12 @@ test('the certificate of the pair expires, or has', () => {
   ]);
 });
 
+test('a certificate that is none comes first: PostgreSQL does not start with it', () => {
+  const [first] = said(facts(null, {}, { certificateEnds: null, certificateFault: 'F is no certificate' }));
+  const next = 'ktadmin init; ktadmin db restart';
+  expect(first).toEqual(['critical', 'certificate-unusable', 'F is no certificate', next]);
+});
+
 test('a server alone, prepared for a pair or not', () => {
   const alone = (role: string | null) =>
     said(

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { errorCode, failure, KeyTrusteeError } from '../../core/errors.ts';
 import { load } from '../../core/lazy.ts';
 import { isUnavailable } from '../availability.ts';
@@ -6,16 +5,14 @@ import type { Cluster } from '../cluster.ts';
 import type { Database } from '../connection.ts';
 import { letGo } from '../let-go.ts';
 import type { Peer } from './node.ts';
-import { REPLICATION_DATABASE, REPLICATION_ROLE, replicationFiles } from './place.ts';
+import { RENEW, readOwnCertificate } from './own-certificate.ts';
+import { REPLICATION_DATABASE, REPLICATION_ROLE } from './place.ts';
 
 /** No other server is waited for longer, to connect and for each answer; milliseconds. */
 const LIMIT = 5000;
 
 /** What the resolver says of a name: there is none, or nobody can be asked. */
 const NAMELESS = new Set(['ENOTFOUND', 'EAI_AGAIN']);
-
-/** How a server gets a new certificate of the pair; `init` makes one in good time. */
-export const RENEW = 'ktadmin init; ktadmin db restart';
 
 const CERTIFICATE = /certificate|CERT_|SELF_SIGNED|UNABLE_TO|HOSTNAME|altnames/i;
 
@@ -64,13 +61,10 @@ export async function withPeer<T>(
   limit = LIMIT,
 ): Promise<T> {
   const { default: pg } = await load('pg');
-  const files = replicationFiles(cluster);
-  const [ca, cert, key] = await Promise.all(
-    [files.authority, files.certificate, files.privateKey].map((path) => readFile(path, 'utf8')),
-  );
+  const { authority, certificate, privateKey } = await readOwnCertificate(cluster);
   const client = new pg.Client({
     ...{ host: peer.host, port: peer.port, user: REPLICATION_ROLE, database: REPLICATION_DATABASE },
-    ssl: { ca: ca ?? '', cert: cert ?? '', key: key ?? '', minVersion: 'TLSv1.3' },
+    ssl: { ca: authority, cert: certificate, key: privateKey, minVersion: 'TLSv1.3' },
     ...{ application_name: 'ktadmin', connectionTimeoutMillis: limit, query_timeout: limit },
     // Who a server is concerns nobody's keys: it must not wait for the passive server, which may be the one that is away.
     options: '-c synchronous_commit=local',
