@@ -18,6 +18,7 @@ export const RESTORE_STEPS = [
   'restore-staged',
   'restore-created',
   'restore-loaded',
+  'restore-migrated',
   'restore-compared',
   'restore-journal-written',
   'restore-journaled',
@@ -26,7 +27,6 @@ export const RESTORE_STEPS = [
   'restore-placed',
   'restore-checked',
   'restore-closed',
-  'restore-migrated',
 ] as const;
 
 /** The same for a restore of an unsigned set; its exchange comes by the steps of every restore. */

@@ -1,3 +1,4 @@
+import { bringUpPlaced } from '../backups/restore/bring-up.ts';
 import type { SetContents } from '../backups/restore/contents.ts';
 import { isQuiet } from '../backups/restore/difference.ts';
 import { type DryRun, describeSteps } from '../backups/restore/dry-run.ts';
@@ -81,9 +82,11 @@ export async function restoreWhole(
   if (!wishes.yes && !(await confirm(terminal, 'Replace what is there?', '--yes')))
     throw failure('failed', 'nothing was changed');
   const what = { restored: 'whole', fingerprint: plan.fingerprint, made: plan.created };
-  return withVerdict(confdir, terminal, () =>
+  const restored = await withVerdict(confdir, terminal, () =>
     recordedRestore({ confdir, account }, what, () =>
       restoreSet(contents, plan, account, terminal, consentOf(wishes.yes, terminal)),
     ),
   );
+  await bringUpPlaced(plan.cluster, 'the set was restored');
+  return restored;
 }

@@ -6,8 +6,8 @@ import { checkInterruption } from '../../core/interrupt.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { reached } from '../../core/steps.ts';
 import { exchangeJournal } from '../../core/unfinished.ts';
-import { migrate } from '../../database/migrations.ts';
 import { carrySequence } from '../sequence.ts';
+import { bringUpLoaded } from './bring-up.ts';
 import { checkServerKey, extractConfdir } from './confdir.ts';
 import type { SetContents } from './contents.ts';
 import { dropUnfinished, loadDatabase } from './database.ts';
@@ -59,6 +59,8 @@ async function stage(
     loadDatabase(plan.cluster, account, names.loaded, contents),
   );
   reached('restore-loaded');
+  await bringUpLoaded(plan.cluster, names.loaded);
+  reached('restore-migrated');
 }
 
 async function exchangeBoth(contents: SetContents, plan: RestorePlan, names: Names): Promise<Journal> {
@@ -109,7 +111,8 @@ async function replace(
 
 /**
  * Puts a verified set in the place of what is there: the configuration is written beside the old one and its key tried,
- * the database is loaded beside the old one and compared with the manifest; then both are exchanged, and checked again.
+ * the database is loaded beside the old one, compared with the manifest and brought up to this version; then both are
+ * exchanged, and checked again.
  * When anything fails, what was there comes back. The former state is kept.
  */
 export async function restoreSet(
@@ -128,14 +131,5 @@ export async function restoreSet(
     () => replace(contents, plan, account, reporter, consent),
     () => exists(exchangeJournal(confdir)),
   );
-  await migrate(cluster).catch((error: unknown) => {
-    throw failure(
-      'failed',
-      'the set was restored, but its database could not be brought up to this version',
-      'ktadmin db restart',
-      error,
-    );
-  });
-  reached('restore-migrated');
   return resultOf(journal, confdir);
 }

@@ -3,8 +3,8 @@ import { exists } from '../../core/files.ts';
 import type { Reporter } from '../../core/reporter.ts';
 import { exchangeJournal } from '../../core/unfinished.ts';
 import { clusterAt } from '../../database/cluster.ts';
-import { migrate } from '../../database/migrations.ts';
 import type { Manifest } from '../manifest.ts';
+import { bringUpPlaced } from './bring-up.ts';
 import { dropUnfinished } from './database.ts';
 import { finishExchange, revertExchange } from './exchange-all.ts';
 import { type Journal, readJournal } from './journal.ts';
@@ -43,7 +43,7 @@ export async function settleUnfinished(
     return settled;
   };
   const settled = await withRunningCluster(cluster, account, reporter, work, () => exists(path));
-  if (how === 'finish') await migrate(cluster);
+  if (how === 'finish') await bringUpPlaced(cluster, `the ${open.purpose} that was cut off is finished`);
   return settled;
 }
 

@@ -8,9 +8,9 @@ import { exchangeJournal } from '../../core/unfinished.ts';
 import { type Cluster, clusterExists } from '../../database/cluster.ts';
 import { withDatabase } from '../../database/connection.ts';
 import { countRows } from '../../database/dump.ts';
-import { migrate } from '../../database/migrations.ts';
 import { NO_RESTORE, privateCluster } from '../../database/source.ts';
 import { carrySequence } from '../sequence.ts';
+import { bringUpPlaced } from './bring-up.ts';
 import { checkServerKey } from './confdir.ts';
 import { compareDatabases, type Difference } from './difference.ts';
 import { databaseNames, withConnectionsAllowed } from './exchange.ts';
@@ -123,6 +123,6 @@ export async function undoRestore(
   if (cluster === undefined) return work();
   const isOpen = () => exists(exchangeJournal(confdir));
   const journal = await withRunningCluster(cluster, account, reporter, work, isOpen);
-  await migrate(cluster);
+  await bringUpPlaced(cluster, 'what was there is in place again');
   return journal;
 }
