@@ -29,7 +29,17 @@ export async function readContent(file: string | undefined): Promise<Buffer> {
     checkInterruption();
     throw error;
   }
+  if (isInput && size === 0) throw nothingCame();
   return Buffer.concat(pieces);
+}
+
+/** What makes the key may have failed, and a pipe tells nobody of that; who would keep nothing says so by a file. */
+function nothingCame(): Error {
+  return failure(
+    'usage',
+    'nothing came on standard input: nothing was stored',
+    'did the command before the pipe fail? An empty file is stored where it is named',
+  );
 }
 
 function tooLarge(): Error {

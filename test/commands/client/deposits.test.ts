@@ -261,6 +261,18 @@ test('what one server does not answer goes to the other, which is asked first on
   expect(stdout).toContain(`server        ${reason}\nserver        https://localhost:${running.port}, `);
 });
 
+test('defect: the key of a command that failed before the pipe was stored as an empty one', async () => {
+  const before = await machine.json(['list']);
+  for (const words of [['put'], ['put', '-']])
+    expect(told(await machine.keytrustee(words, { input: '' }))).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'ktadmin: error: nothing came on standard input: nothing was stored\nktadmin: hint: did the command before the pipe fail? An empty file is stored where it is named\n',
+    });
+  expect(await machine.json(['list'])).toEqual(before);
+});
+
 test('a server that comes back while the client tries is found', async () => {
   const port = await freePort();
   const first = await another(port);
