@@ -15,6 +15,7 @@ import {
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { mountMemory, unmountMemory } from './memory.ts';
 import type { World } from './world.ts';
 
 const top = join(import.meta.dirname, '..', '..');
@@ -134,6 +135,7 @@ function sweepClocks(since: number): void {
 export default function globalSetup(project: TestProject): () => void {
   const since = Date.now();
   const directory = mkdtempSync('/tmp/kt-');
+  const isMounted = mountMemory(directory);
   chmodSync(directory, 0o755);
   const account = makeAccount(directory);
   const administrator = join(directory, 'admin');
@@ -141,6 +143,7 @@ export default function globalSetup(project: TestProject): () => void {
     const keyring = join(directory, 'home', '.gnupg');
     if (existsSync(administrator)) quiet('gpgconf', ['--homedir', administrator, '--kill', 'all']);
     if (existsSync(keyring)) as(account, 'gpgconf', ['--homedir', keyring, '--kill', 'all']);
+    if (isMounted) unmountMemory(directory);
     rmSync(directory, { recursive: true, force: true });
     sweepClocks(since);
     if (process.getuid?.() === 0) quiet('userdel', [account.name]);
