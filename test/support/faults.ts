@@ -2,13 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { findPostgres } from '../../src/lib/database/binaries.ts';
 import { isRoot, type Outcome, type RunOptions, run, world } from './sandbox.ts';
 
 /** The directory of PostgreSQL's real programs. */
-export async function realBindir(): Promise<string> {
-  return (await findPostgres()).directory;
-}
+export const realBindir = async (): Promise<string> => world.postgres;
 
 async function writeProgram(path: string, text: string): Promise<void> {
   await writeFile(path, `#!/bin/sh\n${text}\n`);

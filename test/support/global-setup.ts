@@ -15,6 +15,7 @@ import {
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { findPostgres } from '../../src/lib/database/binaries.ts';
 import { mountMemory, unmountMemory } from './memory.ts';
 import type { World } from './world.ts';
 
@@ -132,7 +133,7 @@ function sweepClocks(since: number): void {
 }
 
 /** Makes what all tests share, and takes all of it away afterwards: directory, account, keys, template server. */
-export default function globalSetup(project: TestProject): () => void {
+export default async function globalSetup(project: TestProject): Promise<() => void> {
   const since = Date.now();
   const directory = mkdtempSync('/tmp/kt-');
   const isMounted = mountMemory(directory);
@@ -150,7 +151,8 @@ export default function globalSetup(project: TestProject): () => void {
   };
   try {
     const port = 20_000 + (process.pid % 20_000);
-    const world: World = { directory, bin: install(directory), account, port, administrator };
+    const postgres = (await findPostgres()).directory;
+    const world: World = { directory, bin: install(directory), account, port, postgres, administrator };
     fill(world);
     project.provide('world', world);
     return tearDown;

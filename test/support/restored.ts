@@ -3,7 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { give } from './faults.ts';
-import { checksums, type Outcome, type TestServer, until, withoutDrop } from './sandbox.ts';
+import { checksums, type Outcome, queryDatabase, type TestServer, until, withoutDrop } from './sandbox.ts';
 import { databasesOf, dumpOf } from './state.ts';
 
 /** What a state is known by: every file of the configuration, every row of the database. */
@@ -37,8 +37,7 @@ export async function forgetFormers(server: TestServer): Promise<void> {
     if (name.includes('.before-')) await rm(join(server.directory, name), { recursive: true });
   for (const name of await databasesOf(server)) {
     if (!name.startsWith('keytrustee_old_')) continue;
-    const drop = `drop database ${name.split(' ')[0]}`;
-    await server.ktadmin(['db', 'psql', '--', '-Xqd', 'postgres', '-c', drop]);
+    await queryDatabase(server, `drop database ${name.split(' ')[0]}`, 'postgres');
   }
 }
 

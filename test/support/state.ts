@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { realBindir } from './faults.ts';
-import { asAccount, checksums, type TestServer } from './sandbox.ts';
+import { asAccount, checksums, queryDatabase, type TestServer } from './sandbox.ts';
 
 /** The content of the server's database as pg_dump writes it, without what waits in the job queue. */
 export async function dumpOf(server: TestServer, database = 'keytrustee'): Promise<string> {
@@ -19,9 +19,7 @@ export async function dumpOf(server: TestServer, database = 'keytrustee'): Promi
 /** Databases by name, and whether one can connect to them. */
 export async function databasesOf(server: TestServer): Promise<string[]> {
   const sql = "select string_agg(datname || ' ' || datallowconn, ',' order by datname) from pg_database";
-  const answer = await server.ktadmin(['db', 'psql', '--', '-XAtd', 'postgres', '-c', sql]);
-  if (answer.status !== 0) throw new Error(answer.stderr);
-  return answer.stdout.trim().split(',');
+  return (await queryDatabase(server, sql, 'postgres')).split(',');
 }
 
 /** Files, the database's content, databases by name, names beside the directory. */

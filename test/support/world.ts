@@ -8,6 +8,8 @@ export interface World {
   account: { name: string; uid: number; gid: number };
   /** A database port for the template; tests take their own. */
   port: number;
+  /** The directory of PostgreSQL's programs. */
+  postgres: string;
   /** GnuPG home of the key administrator John Doe, whose public key the service account's keyring has. */
   administrator: string;
 }
