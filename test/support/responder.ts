@@ -8,8 +8,8 @@ import { selfSignedCertificate } from '../../src/lib/tls/self-signed.ts';
 /** What servers of one pair keep: what one has stored, the other has too. */
 export type Store = Map<string, { id: string; putKey: string; content: Buffer; isDeleted: boolean }>;
 
-/** How a request is answered: as always; refused with a word; not at all; or done, and the answer lost. */
-export type Reply = undefined | { status: number; code: string } | 'silent' | 'cut';
+/** How a request is answered: as always; refused with a word, and when to ask again; not at all; or done, and the answer lost. */
+export type Reply = undefined | { status: number; code: string; retryAfter?: number } | 'silent' | 'cut';
 
 /** A server that answers as a test says. */
 export interface Responder {
@@ -81,7 +81,8 @@ async function handle(
   const wanted = reply(method, path);
   if (wanted === 'silent') return;
   if (typeof wanted === 'object') {
-    const { status, code } = wanted;
+    const { status, code, retryAfter } = wanted;
+    if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
     return respond(response, [status, { error: { code, message: 'as the test says' } }]);
   }
   if (path === '/') return void response.end(fingerprint);

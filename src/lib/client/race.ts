@@ -10,12 +10,18 @@ export interface Ran<T> {
   failures: Map<Peer, unknown>;
 }
 
+/** In which order servers are tried, and which of them only where the others say nothing. */
+export interface Order {
+  order: Peer[];
+  reserve: Peer[];
+}
+
 /**
  * Tries one server after the other, and where one takes longer than `patience`, the next as well, without giving the
  * first one up: it may be slow, and what it does may be done once only. The first that does it wins; the others are ended.
  */
 export async function race<T>(
-  order: Peer[],
+  { order, reserve }: Order,
   { patience, passedOver }: { patience: number; passedOver: (peer: Peer) => void },
   attempt: (peer: Peer, signal: AbortSignal) => Promise<Tried<T>>,
 ): Promise<Ran<T>> {
@@ -23,18 +29,21 @@ export async function race<T>(
   const running = new Map<Peer, Promise<Tried<T>>>();
   const failures = new Map<Peer, unknown>();
   const waiting = [...order];
+  const spare = [...reserve];
   try {
     for (let last = waiting.shift(); ; ) {
       if (last !== undefined) running.set(last, attempt(last, others.signal));
-      const done = await firstOf([...running.values()], waiting.length > 0 ? patience : undefined);
+      const isLast = waiting.length + spare.length === 0;
+      const done = await firstOf([...running.values()], isLast ? undefined : patience);
       if (done === undefined) {
         if (last !== undefined) passedOver(last);
-      } else {
-        if ('value' in done) return { won: done, failures };
-        if (done.isFinal) throw done.error;
-        running.delete(done.peer);
-        failures.set(done.peer, done.error);
+        last = waiting.shift() ?? spare.shift();
+        continue;
       }
+      if ('value' in done) return { won: done, failures };
+      if (done.isFinal) throw done.error;
+      running.delete(done.peer);
+      failures.set(done.peer, done.error);
       last = waiting.shift();
       if (last === undefined && running.size === 0) return { failures };
     }

@@ -5,7 +5,7 @@ import { isOfState, type Refusal } from './answers.ts';
 import type { Attempt, Peer } from './http.ts';
 import { type Course, outcomeOf, unknownHint } from './outcome.ts';
 import { inOrder, type Peers, speaksForAll } from './peers.ts';
-import { race, type Tried } from './race.ts';
+import { type Order, race, type Tried } from './race.ts';
 
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 5000;
@@ -102,11 +102,31 @@ function leastTime(begun: number): number {
   return Math.min(1000, 2 * (Date.now() - begun));
 }
 
-/** How long to wait before the next round: as long as the servers want, but a server may change its state at any time. */
-function delayOf(round: number, failures: Iterable<Refusal>): number {
+/** Until when each server wants to be left alone. One may change its state at any time, whatever it wants. */
+type Rests = Map<Peer, number>;
+
+const restOf = (rests: Rests, peer: Peer): number => rests.get(peer) ?? 0;
+
+function noteRests(rests: Rests, failures: Map<Peer, Refusal>): void {
+  for (const [peer, error] of failures)
+    rests.set(peer, isOfState(error) ? 0 : Date.now() + (error.retryAfter ?? 0));
+}
+
+/** Those that may be asked now, or first; and those that want to be left alone for longer, in case the others say nothing. */
+function askable(order: Peer[], rests: Rests): Order {
+  const now = Math.max(Date.now(), Math.min(...order.map((peer) => restOf(rests, peer))));
+  const isResting = (peer: Peer) => restOf(rests, peer) > now;
+  return { order: order.filter((peer) => !isResting(peer)), reserve: order.filter(isResting) };
+}
+
+/**
+ * How long to wait before the next round. A read goes on as soon as one server may be asked: while the other one recovers it
+ * may have what it did not have before. A write waits for all of them.
+ */
+function delayOf(round: number, isRead: boolean, { all }: Peers, rests: Rests): number {
   const grown = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(round, 10)) * (0.5 + Math.random() / 2);
-  const wanted = [...failures].map((error) => (isOfState(error) ? 0 : (error.retryAfter ?? 0)));
-  return Math.max(grown, ...wanted);
+  const ends = all.map((peer) => restOf(rests, peer));
+  return Math.max(grown, (isRead ? Math.min(...ends) : Math.max(...ends)) - Date.now());
 }
 
 /**
@@ -126,19 +146,21 @@ export async function persist<T>(
     passed.set(peer, `${peer.url} does not answer (nothing in ${patience / 1000} seconds)`);
   };
   const known = new Map<Peer, Refusal>();
+  const rests: Rests = new Map();
   for (let round = 0; ; round += 1) {
     const begun = Date.now();
-    const ran = await race(inOrder(peers), { patience, passedOver }, (peer, signal) =>
+    const ran = await race(askable(inOrder(peers), rests), { patience, passedOver }, (peer, signal) =>
       tryAt(peers, { peer, end, round, signal }, work),
     );
     const failures = ran.failures as Map<Peer, Refusal>;
     noteFailures(known, failures);
+    noteRests(rests, failures);
     for (const [peer, error] of known) passed.set(peer, wordsOf(peer, error));
     if (ran.won !== undefined) return { ...ran.won, passed };
-    const delay = delayOf(round, failures.values());
+    const delay = delayOf(round, course === undefined, peers, rests);
     if (
       Date.now() + delay + leastTime(begun) >= end ||
-      ![...failures.values()].some((error) => mayChange(peers, error))
+      ![...known.values()].some((error) => mayChange(peers, error))
     )
       throw giveUp(peers, known, course);
     await sleep(delay, undefined, { signal: interruption }).catch(checkInterruption);
