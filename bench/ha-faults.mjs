@@ -31,6 +31,7 @@ async function playRound(round, fault) {
   const { load, total } = round;
   total.rounds += 1;
   total.faults[fault] = (total.faults[fault] ?? 0) + 1;
+  total.fault = fault;
   total.mustRead = readsGoOn(fault);
   await hitPair(round, fault);
   await checkPair(round);
@@ -66,9 +67,11 @@ async function main() {
     });
   }
   say(`seed ${seed}`);
-  const { mustRead: _, ...figures } = await withPair({ clients: Number(values.clients), say }, (...pair) =>
-    play(...pair, seed),
-  );
+  const {
+    mustRead: _,
+    fault: _fault,
+    ...figures
+  } = await withPair({ clients: Number(values.clients), say }, (...pair) => play(...pair, seed));
   console.log(JSON.stringify(figures, null, values.json ? 0 : 2));
   if (figures.broken.length > 0) process.exitCode = 1;
 }

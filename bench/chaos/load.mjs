@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { openAll } from './client.mjs';
 import { insist } from './shared.mjs';
+import { inSteps } from './steps.mjs';
 
 const LOOPS = 2;
 
@@ -22,18 +23,23 @@ export function noFigures() {
   };
 }
 
-/** One operation, timed; what it threw, if anything. `limit`: what the library is given; what takes longer hangs. */
-async function timed(total, kind, limit, work) {
-  const began = Date.now();
-  const outcome = await work().then(
-    (value) => ({ value }),
-    (error) => ({ error }),
-  );
-  const took = Date.now() - began;
-  total.slowest[kind] = Math.max(total.slowest[kind] ?? 0, took);
+/**
+ * One operation, timed; what it threw, if anything. `kindOf` is asked when it is over. `limit`: what the library is given; what
+ * takes longer hangs.
+ */
+async function timed(total, kindOf, limit, work) {
+  const { outcome, took, steps } = await inSteps(work);
+  const kind = kindOf();
+  if (took > (total.slowest[kind] ?? -1)) {
+    total.slowest[kind] = took;
+    if (kind === 'get') total.slowestGet = { took, fault: total.fault ?? null, steps: steps() };
+  }
   if (took > limit + 5000) total.broken.push(`an operation took ${took} ms`);
   return outcome;
 }
+
+/** Whether a client was stopped, or could have been, at any time since then. */
+const mayBeStopped = (client, before) => before.isStopped || before.isStopping || client.stop !== before;
 
 /**
  * What a client may be told: nobody answers (but for a read while one of two servers is well, `mustRead`), or that it was stopped
@@ -47,8 +53,7 @@ function judge(client, before, { error }, total, what) {
   }
   if (error.code === 'state' && what === 'put' && error.outcome === 'nothing-written') return;
   if (error.code === 'unreachable' && !(what.startsWith('get') && total.mustRead)) return;
-  const mayBeStopped = before.isStopped || client.stop !== before || before.isStopping;
-  if (error.code === 'permission' && mayBeStopped) return;
+  if (error.code === 'permission' && mayBeStopped(client, before)) return;
   total.broken.push(`${what}: ${error.code}: ${error.message}`);
 }
 
@@ -60,7 +65,12 @@ async function put(client, random, total) {
   const options = isNamed ? { handle: `h${randomBytes(8).toString('hex')}` } : {};
   const before = client.stop;
   client.tried += 1;
-  const outcome = await timed(total, 'put', client.limits.put, () => client.writer.put(content, options));
+  const outcome = await timed(
+    total,
+    () => 'put',
+    client.limits.put,
+    () => client.writer.put(content, options),
+  );
   judge(client, before, outcome, total, 'put');
   if (outcome.value === undefined) return remember(client, options.handle, content, outcome.error, total);
   total.puts += 1;
@@ -72,7 +82,12 @@ async function put(client, random, total) {
 async function getAtOnce(client, id, random, total) {
   const { soon } = random.one(client.doors);
   const before = client.stop;
-  const outcome = await timed(total, 'soon', client.limits.soon, () => soon.get(id));
+  const outcome = await timed(
+    total,
+    () => 'soon',
+    client.limits.soon,
+    () => soon.get(id),
+  );
   judge(client, before, outcome, total, `at once, ${soon.server}, ${id}`);
   if (outcome.error === undefined) total.atOnce += 1;
 }
@@ -102,8 +117,13 @@ export async function settle(client, total) {
 export async function get(client, id, total, library = client.library) {
   const promise = client.promised.get(id);
   const before = client.stop;
-  const kind = total.mustRead === false ? 'getWithoutServer' : 'get';
-  const outcome = await timed(total, kind, client.limits.get, () => library.get(promise.handle ?? id));
+  const { mustRead } = total;
+  // A stopped client is refused, but not before the active server has said so: how long it waits for that is another figure.
+  const kindOf = () => {
+    if (mayBeStopped(client, before)) return 'getOfStopped';
+    return mustRead === false || total.mustRead === false ? 'getWithoutServer' : 'get';
+  };
+  const outcome = await timed(total, kindOf, client.limits.get, () => library.get(promise.handle ?? id));
   judge(client, before, outcome, total, `get ${id}`);
   if (outcome.value === undefined) return false;
   total.gets += 1;
