@@ -78,6 +78,7 @@ export function facts(
       away: null,
       inStepSince: null,
       certificateEnds: new Date(Date.now() + 100 * 86_400_000),
+      isAuthorityFirst: false,
       certificateFault: null,
     },
     ...more,

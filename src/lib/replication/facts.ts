@@ -59,8 +59,10 @@ export interface Facts {
   away: string | null;
   /** In which run of PostgreSQL (its start, ISO 8601) it has seen the passive in step. */
   inStepSince: string | null;
-  /** When the certificate ends by which this server is known to the other one. */
+  /** When the certificate ends by which this server is known to the other one, or that of the authority of both: the earlier. */
   certificateEnds: Date | null;
+  /** Whether that is the authority's. */
+  isAuthorityFirst: boolean;
   /** What is wrong with the files of that certificate: missing, or no certificate at all. */
   certificateFault: string | null;
 }
@@ -125,15 +127,19 @@ async function seeOther(site: Site, node: Node | undefined, own: Seen): Promise<
   };
 }
 
-type Certified = Pick<Facts, 'certificateEnds' | 'certificateFault'>;
+type Certified = Pick<Facts, 'certificateEnds' | 'isAuthorityFirst' | 'certificateFault'>;
+
+const UNKNOWN: Certified = { certificateEnds: null, isAuthorityFirst: false, certificateFault: null };
 
 async function lookAtCertificate({ cluster }: Site, node: Node | undefined): Promise<Certified> {
   // Before `init` has prepared a server for a pair it has none.
-  if (node === undefined) return { certificateEnds: null, certificateFault: null };
+  if (node === undefined) return UNKNOWN;
   try {
-    return { certificateEnds: (await readOwnCertificate(cluster)).ends, certificateFault: null };
+    const { ends, authorityEnds } = await readOwnCertificate(cluster);
+    const isAuthorityFirst = authorityEnds < ends;
+    return { ...UNKNOWN, certificateEnds: isAuthorityFirst ? authorityEnds : ends, isAuthorityFirst };
   } catch (error) {
-    return { certificateEnds: null, certificateFault: explain(error).message };
+    return { ...UNKNOWN, certificateFault: explain(error).message };
   }
 }
 

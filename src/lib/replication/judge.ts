@@ -128,15 +128,16 @@ const ended: Rule = ({ own, other }, { passives: [passive] }) => {
   return remark(['critical', 'pair-ended'], message, at(passive, joinCommand(passive, stays)));
 };
 
-const certificate: Rule = ({ certificateEnds }, { active, passives }) => {
+const certificate: Rule = ({ certificateEnds, isAuthorityFirst }, { active, passives }) => {
   if (certificateEnds === null || (active === undefined && passives.length === 0)) return undefined;
   const days = Math.floor((certificateEnds.getTime() - Date.now()) / DAY);
   if (days > SOON) return undefined;
+  const what = `the ${isAuthorityFirst ? 'authority' : 'certificate'} of the pair`;
   if (days >= 0) {
-    const message = `the certificate of the pair expires in ${countDays(days)}`;
+    const message = `${what} expires in ${countDays(days)}`;
     return remark(['warning', 'certificate-expires'], message, RENEW);
   }
-  const message = `the certificate of the pair expired on ${time(certificateEnds)}`;
+  const message = `${what} expired on ${time(certificateEnds)}`;
   return remark(['critical', 'certificate-expired'], message, RENEW);
 };
 

@@ -137,7 +137,7 @@ async function completeCluster(
   { confdir, account, configuration }: Settings,
   reporter: Reporter,
 ): Promise<void> {
-  const authority = await ensureAuthority(confdir);
+  const authority = await ensureAuthority(confdir, reporter);
   const make = () => createCluster(cluster, account);
   if (isMissing) await reporter.step('making the database cluster', make);
   else await make();

@@ -5,8 +5,13 @@ import { failure } from '../core/errors.ts';
 import { exists, makePrivateDirectory, writeAtomically } from '../core/files.ts';
 import type { Reporter } from '../core/reporter.ts';
 import type { Cluster } from '../database/cluster.ts';
+import { isLasting } from '../database/replication/own-certificate.ts';
 import { prepareReplication } from '../database/replication/prepare.ts';
-import { issueInternalCertificate, makeInternalAuthority } from '../tls/internal-authority.ts';
+import {
+  issueInternalCertificate,
+  makeInternalAuthority,
+  renewInternalAuthority,
+} from '../tls/internal-authority.ts';
 import type { CertificatePair } from '../tls/self-signed.ts';
 import { LOGGER } from './logger.ts';
 
@@ -23,11 +28,25 @@ function isPair(certificate: string, privateKey: string): boolean {
   }
 }
 
+/** Renews the certificate of an authority in good time; the key stays, so the other server of the pair need not know. */
+async function renewed(
+  authority: CertificatePair,
+  path: string,
+  reporter: Reporter,
+): Promise<CertificatePair> {
+  if (isLasting(new X509Certificate(authority.certificate))) return authority;
+  const certificate = await renewInternalAuthority(authority);
+  await writeAtomically(path, certificate);
+  const until = new Date(new X509Certificate(certificate).validTo).toISOString().slice(0, 10);
+  reporter.log(LOGGER, 'INFO', `the authority of the pair was renewed: it is valid until ${until}`);
+  return { ...authority, certificate };
+}
+
 /**
- * The authority of a pair, made where there is none. Both servers have it: the procedure of a pair copies the configuration
- * directory, and each signs its own certificate.
+ * The authority of a pair, made where there is none, and renewed where it ends soon. Both servers have it: the procedure of a
+ * pair copies the configuration directory, and each signs its own certificate.
  */
-export async function ensureAuthority(confdir: string): Promise<CertificatePair> {
+export async function ensureAuthority(confdir: string, reporter: Reporter): Promise<CertificatePair> {
   const files = confdirFiles(confdir).replication;
   await makePrivateDirectory(files.directory);
   if (!(await exists(files.certificate))) {
@@ -44,7 +63,7 @@ export async function ensureAuthority(confdir: string): Promise<CertificatePair>
   );
   if (!isPair(certificate, privateKey))
     throw refused(files.directory, 'files that are no authority: a certificate and its key');
-  return { certificate, privateKey };
+  return renewed({ certificate, privateKey }, files.certificate, reporter);
 }
 
 /** Prepares a server for a pair, without making it one. What is there is kept. */

@@ -1,4 +1,5 @@
 import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import type { X509CertificateCreateParamsName } from '@peculiar/x509';
 import { load } from '../core/lazy.ts';
 import { alternativeName, alternativeNames } from './names.ts';
 import { newPrivateKey } from './new-key.ts';
@@ -18,16 +19,14 @@ const validFor = (days: number) => ({
   notAfter: new Date(Date.now() + days * DAY),
 });
 
-/** Makes an authority (P-256, PEM) that signs certificates of the servers of one pair, and nothing else. */
-export async function makeInternalAuthority(): Promise<CertificatePair> {
+async function signItself(privateKey: string, name: X509CertificateCreateParamsName): Promise<string> {
   const x509 = await load('x509');
-  const privateKey = await newPrivateKey('p256');
   const { algorithm, keys } = await signerOf(createPrivateKey(privateKey));
   const { keyCertSign, cRLSign } = x509.KeyUsageFlags;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: serialNumber(),
-      name: [{ CN: [`Key Trustee replication ${randomBytes(4).toString('hex')}`] }],
+      name,
       ...validFor(AUTHORITY_DAYS),
       signingAlgorithm: algorithm,
       keys: keys as never,
@@ -39,7 +38,24 @@ export async function makeInternalAuthority(): Promise<CertificatePair> {
     },
     webcrypto as never,
   );
-  return { certificate: `${certificate.toString('pem')}\n`, privateKey };
+  return `${certificate.toString('pem')}\n`;
+}
+
+/** Makes an authority (P-256, PEM) that signs certificates of the servers of one pair, and nothing else. */
+export async function makeInternalAuthority(): Promise<CertificatePair> {
+  const privateKey = await newPrivateKey('p256');
+  const name = [{ CN: [`Key Trustee replication ${randomBytes(4).toString('hex')}`] }];
+  return { certificate: await signItself(privateKey, name), privateKey };
+}
+
+/**
+ * Makes the certificate of an authority anew, of the same key and name: what it has signed stays good, also for a server
+ * that has another certificate of it. So each server of a pair renews it by itself.
+ */
+export async function renewInternalAuthority(authority: CertificatePair): Promise<string> {
+  const x509 = await load('x509');
+  const { subjectName } = new x509.X509Certificate(authority.certificate);
+  return signItself(authority.privateKey, new x509.Name(subjectName.toArrayBuffer()));
 }
 
 /**

@@ -1,7 +1,8 @@
 /** The certificates of a pair, which its two servers know each other by. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { renewInternalAuthority } from '../../../src/lib/tls/internal-authority.ts';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
 import { refusal, said } from '../../support/refusal.ts';
 import { run, type TestServer, temporaryDirectory } from '../../support/sandbox.ts';
@@ -96,6 +97,52 @@ test.each([
     expect((await status()).remarks.map(({ code }: { code: string }) => code)).toEqual(['in-step']);
   },
 );
+
+/** Gives both servers a certificate of their authority, of the same key, that expired long ago. */
+async function expireAuthority(servers: TestServer[]): Promise<void> {
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('1990-01-01') });
+  const made = (server: TestServer, name: string) =>
+    readFile(join(server.confdir, '.replication', name), 'utf8');
+  const [server = pair.active] = servers;
+  const [certificate, privateKey] = [
+    await made(server, 'authority.pem'),
+    await made(server, 'authority-key.pem'),
+  ];
+  const expired = await renewInternalAuthority({ certificate, privateKey }).finally(() => vi.useRealTimers());
+  for (const { confdir, pgRootdir } of servers)
+    for (const place of [join(confdir, '.replication'), join(pgRootdir, 'replication')])
+      await writeFile(join(place, 'authority.pem'), expired);
+}
+
+test('defect: with the authority of a pair expired, what was told to do mended nothing, for ever', async () => {
+  const { active, passive } = pair;
+  const both = [active, passive];
+  const remarks = async (server: TestServer) =>
+    JSON.parse((await server.ktadmin(['ha', 'status', '--json'])).stdout).remarks;
+  const own = (server: TestServer) => readFile(join(server.pgRootdir, 'replication/certificate.pem'), 'utf8');
+  const before = await Promise.all(both.map(own));
+  await expireAuthority(both);
+  for (const server of both) await must(server.ktadmin(['db', 'restart']));
+  const message = expect.stringMatching(/^the authority of the pair expired on 20\d\d-/);
+  for (const server of both)
+    expect(await remarks(server)).toContainEqual(
+      expect.objectContaining({ code: 'certificate-expired', message, next: RENEW }),
+    );
+  const mend = async (server: TestServer) => {
+    const { stderr } = await must(server.ktadmin(['init']));
+    expect(stderr).toContain('the authority of the pair was renewed: it is valid until 20');
+    await must(server.ktadmin(['db', 'restart']));
+  };
+  await mend(active);
+  // The first one is well; what it says of the other one is what to do there.
+  const [seen] = await remarks(active);
+  expect(seen.next).toContain(`on localhost: ${RENEW}; `);
+  await mend(passive);
+  await untilInStep(pair);
+  for (const server of both)
+    expect((await remarks(server)).map(({ code }: { code: string }) => code)).toEqual(['in-step']);
+  expect(await Promise.all(both.map(own))).toEqual(before);
+});
 
 test.each(['authority.pem', 'authority-key.pem'])(
   'defect: init did not tell that %s of the configuration directory was spoilt',

@@ -201,6 +201,18 @@ test('the certificate of the pair expires, or has', () => {
   ]);
 });
 
+test('the authority of the pair expires', () => {
+  const soon = new Date(Date.now() + 1.5 * 86_400_000);
+  const [first] = said(facts({}, {}, { certificateEnds: soon, isAuthorityFirst: true }));
+  const next = 'ktadmin init; ktadmin db restart';
+  expect(first).toEqual([
+    'warning',
+    'certificate-expires',
+    'the authority of the pair expires in 1 day',
+    next,
+  ]);
+});
+
 test('a certificate that is none comes first: PostgreSQL does not start with it', () => {
   const [first] = said(facts(null, {}, { certificateEnds: null, certificateFault: 'F is no certificate' }));
   const next = 'ktadmin init; ktadmin db restart';

@@ -5,7 +5,7 @@ import type { Cluster } from '../cluster.ts';
 import type { Database } from '../connection.ts';
 import { letGo } from '../let-go.ts';
 import type { Peer } from './node.ts';
-import { RENEW, readOwnCertificate } from './own-certificate.ts';
+import { type OwnCertificate, RENEW, readOwnCertificate } from './own-certificate.ts';
 import { REPLICATION_DATABASE, REPLICATION_ROLE } from './place.ts';
 
 /** No other server is waited for longer, to connect and for each answer; milliseconds. */
@@ -16,19 +16,32 @@ const NAMELESS = new Set(['ENOTFOUND', 'EAI_AGAIN']);
 
 const CERTIFICATE = /certificate|CERT_|SELF_SIGNED|UNABLE_TO|HOSTNAME|altnames/i;
 
-function explainPeer(error: unknown, { host, port }: Peer): Error {
+type Ends = Pick<OwnCertificate, 'ends' | 'authorityEnds'>;
+
+/** Which of the certificates has expired: each server's own, or what each has of the authority of both. */
+function explainExpired(error: unknown, isTheirWord: boolean, { host, where }: Whom, own: Ends): Error {
+  const now = new Date();
+  const say = (message: string, next: string) => failure('untrusted', message, next, error);
+  if (own.authorityEnds < now)
+    return say(`this server cannot trust ${where}: the authority of the pair has expired`, RENEW);
+  if (!isTheirWord) return say(`the certificate of ${where} has expired`, `on ${host}: ${RENEW}`);
+  const refused = `${where} does not accept the certificate of this server`;
+  if (own.ends < now) return say(`${refused}: it has expired`, RENEW);
+  return say(`${refused}: the authority of the pair has expired there`, `on ${host}: ${RENEW}`);
+}
+
+interface Whom {
+  host: string;
+  where: string;
+}
+
+function explainPeer(error: unknown, { host, port }: Peer, own: Ends): Error {
   const code = errorCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const where = `PostgreSQL of ${host} (port ${port})`;
-  if (/alert certificate expired/i.test(message))
-    return failure(
-      'untrusted',
-      `${where} does not accept the certificate of this server: it has expired`,
-      RENEW,
-      error,
-    );
-  if (code === 'CERT_HAS_EXPIRED')
-    return failure('untrusted', `the certificate of ${where} has expired`, `on ${host}: ${RENEW}`, error);
+  const isTheirWord = /alert certificate expired/i.test(message);
+  if (isTheirWord || code === 'CERT_HAS_EXPIRED')
+    return explainExpired(error, isTheirWord, { host, where }, own);
   if (code === '28000' || CERTIFICATE.test(`${code ?? ''} ${message}`)) {
     return failure(
       'untrusted',
@@ -61,7 +74,8 @@ export async function withPeer<T>(
   limit = LIMIT,
 ): Promise<T> {
   const { default: pg } = await load('pg');
-  const { authority, certificate, privateKey } = await readOwnCertificate(cluster);
+  const own = await readOwnCertificate(cluster);
+  const { authority, certificate, privateKey } = own;
   const client = new pg.Client({
     ...{ host: peer.host, port: peer.port, user: REPLICATION_ROLE, database: REPLICATION_DATABASE },
     ssl: { ca: authority, cert: certificate, key: privateKey, minVersion: 'TLSv1.3' },
@@ -74,12 +88,12 @@ export async function withPeer<T>(
     await client.connect();
   } catch (error) {
     letGo(client);
-    throw explainPeer(error, peer);
+    throw explainPeer(error, peer, own);
   }
   try {
     return await work(client);
   } catch (error) {
-    throw isUnavailable(error) && !(error instanceof KeyTrusteeError) ? explainPeer(error, peer) : error;
+    throw isUnavailable(error) && !(error instanceof KeyTrusteeError) ? explainPeer(error, peer, own) : error;
   } finally {
     void client.end().catch(() => undefined);
   }

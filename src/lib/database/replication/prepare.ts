@@ -5,6 +5,7 @@ import { exists, makePrivateDirectory, writeAtomically } from '../../core/files.
 import type { Cluster } from '../cluster.ts';
 import { admitPeer } from './host-rules.ts';
 import { newNode, readNode, writeNode } from './node.ts';
+import { isLasting } from './own-certificate.ts';
 import { REPLICATION_ROLE, replicationFiles } from './place.ts';
 import { writeReplicationSettings } from './settings.ts';
 
@@ -29,23 +30,35 @@ function hostNames(address: string): string[] {
   return [...new Set([address, hostname(), 'localhost', ...addresses])];
 }
 
-/** A certificate is made anew when it has no longer than this; milliseconds. `ha status` warns later. */
-const RENEWAL = 60 * 86_400_000;
+type Files = ReturnType<typeof replicationFiles>;
 
 /** Whether this host has a certificate that an authority has signed, its key, and time to go on with them. */
-async function isUsable(files: ReturnType<typeof replicationFiles>, by: string): Promise<boolean> {
-  const paths = [files.authority, files.certificate, files.privateKey];
+async function isUsable(files: Files, by: string): Promise<boolean> {
+  const paths = [files.certificate, files.privateKey];
   if (!(await Promise.all(paths.map(exists))).every(Boolean)) return false;
-  const [authority, certificate = '', key = ''] = await Promise.all(
-    paths.map((path) => readFile(path, 'utf8')),
-  );
+  const [certificate = '', key = ''] = await Promise.all(paths.map((path) => readFile(path, 'utf8')));
   try {
-    const own = new X509Certificate(certificate);
-    if (authority !== by || !own.checkPrivateKey(createPrivateKey(key))) return false;
-    return Date.parse(own.validTo) - Date.now() > RENEWAL;
+    const [own, authority] = [new X509Certificate(certificate), new X509Certificate(by)];
+    // By its name and its key: a renewed certificate of the authority that has signed it stands for it, too.
+    const isSigned = own.checkIssued(authority) && own.verify(authority.publicKey);
+    return isSigned && own.checkPrivateKey(createPrivateKey(key)) && isLasting(own);
   } catch {
     return false;
   }
+}
+
+/** Gives this host its certificate, and that of the authority, where it lacks a good one. Returns whether anything was written. */
+async function ensureCertificates(files: Files, authority: Authority, address: string): Promise<boolean> {
+  const isGood = await isUsable(files, authority.certificate);
+  if (!isGood) {
+    const issued = await authority.issue(REPLICATION_ROLE, hostNames(address));
+    await writeAtomically(files.privateKey, issued.privateKey);
+    await writeAtomically(files.certificate, issued.certificate);
+  }
+  const known = (await exists(files.authority)) ? await readFile(files.authority, 'utf8') : undefined;
+  if (known === authority.certificate) return !isGood;
+  await writeAtomically(files.authority, authority.certificate);
+  return true;
 }
 
 /** Remembers, before anything else of it is changed, that a host has the configuration directory of another server. */
@@ -68,13 +81,7 @@ export async function prepareReplication(
   const known = await readNode(cluster);
   const node = known ?? newNode();
   if (known === undefined) await writeNode(cluster, node);
-  const isRenewed = !(await isUsable(files, authority.certificate));
-  if (isRenewed) {
-    const issued = await authority.issue(REPLICATION_ROLE, hostNames(address));
-    await writeAtomically(files.privateKey, issued.privateKey);
-    await writeAtomically(files.certificate, issued.certificate);
-    await writeAtomically(files.authority, authority.certificate);
-  }
+  const isRenewed = await ensureCertificates(files, authority, address);
   // What a pair has settled is written by its own commands; here only what was never there.
   const isNew = !(await exists(files.settings)) && (await writeReplicationSettings(cluster, node));
   return (await admitPeer(cluster)) || isNew || isRenewed;
