@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { environment, searchPath } from '../core/config.ts';
 import { failure } from '../core/errors.ts';
@@ -57,26 +57,37 @@ async function isComplete(directory: string): Promise<boolean> {
   }
 }
 
+/** What servers said of themselves: one command needs PostgreSQL's programs several times. */
+const versions = new Map<string, string>();
+
+/** The version that a server's program says it is; asked again as soon as it is another file, as after an upgrade. */
+async function askVersion(program: string): Promise<string | undefined> {
+  const found = await stat(program).catch(() => undefined);
+  const file = [program, found?.dev, found?.ino, found?.ctimeMs].join(' ');
+  // A program for another machine, or one whose libraries are missing, is as good as none.
+  const answer = versions.has(file)
+    ? undefined
+    : await run(program, ['--version'], { timeout: 5000 }).catch(() => undefined);
+  checkInterruption();
+  const version = versions.get(file) ?? /PostgreSQL\) (.*)/.exec(answer?.stdout ?? '')?.[1];
+  if (version !== undefined) versions.set(file, version);
+  return version;
+}
+
 async function inspect(directory: string): Promise<PostgresBinaries | undefined> {
   if (!(await isComplete(directory))) return undefined;
-  // A program for another machine, or one whose libraries are missing, is as good as none.
-  const answer = await run(join(directory, 'postgres'), ['--version'], { timeout: 5000 }).catch(
-    () => undefined,
-  );
-  checkInterruption();
-  const version = /PostgreSQL\) (.*)/.exec(answer?.stdout ?? '')?.[1];
+  const version = await askVersion(join(directory, 'postgres'));
   const major = Number.parseInt(version ?? '', 10);
   return version === undefined || Number.isNaN(major) ? undefined : { directory, major, version };
 }
 
-async function candidates(): Promise<Set<string>> {
-  if (environment.pgBindir !== undefined) return new Set(environment.pgBindir.split(delimiter));
-  return new Set([
-    ...(await versionedDirectories()),
-    ...(await configuredDirectory()),
-    '/usr/local/pgsql/bin',
-    ...searchPath(),
-  ]);
+/** One after the other, because `pg_config` need not be asked where a place before it has what is wanted. */
+async function* candidates(): AsyncGenerator<string> {
+  if (environment.pgBindir !== undefined) return yield* environment.pgBindir.split(delimiter);
+  yield* await versionedDirectories();
+  yield* await configuredDirectory();
+  yield '/usr/local/pgsql/bin';
+  yield* searchPath();
 }
 
 /**
@@ -85,7 +96,10 @@ async function candidates(): Promise<Set<string>> {
  */
 export async function findPostgres(major?: number): Promise<PostgresBinaries> {
   const seen: PostgresBinaries[] = [];
-  for (const directory of await candidates()) {
+  const looked = new Set<string>();
+  for await (const directory of candidates()) {
+    if (looked.has(directory)) continue;
+    looked.add(directory);
     const found = await inspect(directory);
     if (found === undefined) continue;
     if (found.major >= OLDEST && (major === undefined || found.major === major)) return found;
