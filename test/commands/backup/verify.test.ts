@@ -319,11 +319,14 @@ test('through the program: a cut set has its line and its verdict', async () => 
 });
 
 test.skipIf(!isRoot)('without GnuPG it says what is missing (needs root: a mount namespace)', async () => {
-  const copy = join(await temporaryDirectory(), 'bin');
+  const directory = await temporaryDirectory();
+  const [real, links] = [join(directory, 'real'), join(directory, 'links')];
   const script = [
-    `cp -al /usr/bin ${copy} 2> /dev/null || cp -a /usr/bin ${copy}`,
-    `rm ${copy}/gpg`,
-    `mount --bind ${copy} /usr/bin`,
+    `mkdir ${real}`,
+    `mount --bind /usr/bin ${real}`,
+    `cp -as ${real} ${links}`,
+    `rm ${links}/gpg`,
+    `mount --bind ${links} /usr/bin`,
     `exec ${join(world.bin, 'ktbackup')} verify ${encrypted} --gnupg-home ${world.administrator}`,
   ];
   const outcome = await inNamespace(script.join('\n'), { env: { KEYTRUSTEE_CONFDIR: server.confdir } });
