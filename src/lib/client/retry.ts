@@ -120,13 +120,15 @@ function askable(order: Peer[], rests: Rests): Order {
 }
 
 /**
- * How long to wait before the next round. A read goes on as soon as one server may be asked: while the other one recovers it
- * may have what it did not have before. A write waits for all of them.
+ * How long to wait before the next round. A read goes on with a server that may be asked: while the other one recovers it may
+ * have what it did not have before; and with the other one as soon as that may be asked, too. A write waits for all of them.
  */
 function delayOf(round: number, isRead: boolean, { all }: Peers, rests: Rests): number {
   const grown = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(round, 10)) * (0.5 + Math.random() / 2);
-  const ends = all.map((peer) => restOf(rests, peer));
-  return Math.max(grown, (isRead ? Math.min(...ends) : Math.max(...ends)) - Date.now());
+  const left = all.map((peer) => restOf(rests, peer) - Date.now());
+  const resting = left.filter((time) => time > 0);
+  if (isRead && resting.length < left.length) return Math.min(grown, ...resting);
+  return Math.max(grown, isRead ? Math.min(...left) : Math.max(...left));
 }
 
 /**
