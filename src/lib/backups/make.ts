@@ -110,6 +110,7 @@ export async function makeBackup(
   const made = await reporter.step('backing up', () =>
     withSnapshot(cluster, account, request.output, async (snapshot) => {
       const size = snapshot.files.reduce((sum, file) => sum + file.size, 0);
+      if (snapshot.missing !== undefined) reporter.log(LOGGER, 'WARNING', snapshot.missing);
       reporter.log(LOGGER, 'DEBUG', `Dumping ${size} bytes of PostgreSQL ${snapshot.postgresql}`);
       await sweepUnfinished(request.output, configuration.EXTERNAL_ADDRESS);
       return assemble(settings, request, snapshot, recipients, reporter);

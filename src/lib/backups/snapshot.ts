@@ -12,6 +12,7 @@ import {
   SERVER_TABLES,
   type Table,
 } from '../database/tables.ts';
+import { whatIsMissing } from './following.ts';
 import { type Spool, spoolEncrypted } from './spool.ts';
 import { type DumpFile, type TableFiles, tableFiles } from './table-copies.ts';
 
@@ -24,6 +25,8 @@ export interface DatabaseSnapshot {
   rows: Record<string, number>;
   postgresql: string;
   systemIdentifier: string;
+  /** What it may lack of what the pair has acknowledged, in words. */
+  missing: string | undefined;
   /** Fails when the lock that came with the snapshot was lost meanwhile. */
   check(): Promise<void>;
 }
@@ -116,11 +119,12 @@ async function withDump<T>(
 ): Promise<T> {
   const tables = await listTables(database);
   if (tables.length === 0) throw failure('state', 'the database has no tables: nothing to back up');
-  const missing = SERVER_TABLES.filter((name) => !tables.some((table) => table.name === name));
-  if (missing.length > 0) {
-    const what = `the database lacks ${missing.join(', ')}: a set of it would not be one of a server`;
+  const lost = SERVER_TABLES.filter((name) => !tables.some((table) => table.name === name));
+  if (lost.length > 0) {
+    const what = `the database lacks ${lost.join(', ')}: a set of it would not be one of a server`;
     throw failure('state', what, 'ktadmin restore FILE brings back what was lost');
   }
+  const missing = await whatIsMissing(database);
   const dumps = spoolBoth(source, tables);
   dumps.catch(() => undefined);
   let copies: TableFiles | undefined;
@@ -134,6 +138,7 @@ async function withDump<T>(
       files: [spooled('tables.sql', before), ...copies.files, spooled('constraints.sql', behind)],
       rows: Object.fromEntries(measured.map(({ name, rows }) => [name, rows])),
       ...(await describe(database)),
+      missing,
       check: () => checkConnection(database),
     });
   } finally {

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
-import { ownedDirectory, temporaryDirectory, withoutDrop } from '../../support/sandbox.ts';
+import { ownedDirectory, temporaryDirectory, until, withoutDrop } from '../../support/sandbox.ts';
 
 const pair = sharedPair();
 
@@ -27,6 +27,23 @@ test('a backup set of the passive server is whole, and holds what the active one
   expect(checks.find(({ check }) => check === 'dump')?.detail).toContain(' 1 organization,');
   await must(passive.ktadmin(['backup', 'drill', set]));
   await must(passive.ktbackup([...words, '--roll', '1']));
+});
+
+test('defect: a backup of a passive server to which nothing comes did not say what it lacks', async () => {
+  const { active, passive } = pair;
+  const output = await ownedDirectory(await temporaryDirectory(), 'sets');
+  await must(active.ktadmin(['db', 'stop']));
+  const receiver = "select count(*) from pg_stat_wal_receiver where status = 'streaming'";
+  await until(async () => (await passive.query(receiver)) === '0', 'nothing comes');
+  const last = (await passive.query("select date_trunc('second', pg_last_xact_replay_timestamp())")).trim();
+  const made = await must(passive.ktbackup(['--cleartext', '--quiet', '--output', output]));
+  await must(active.ktadmin(['db', 'start']));
+  await untilInStep(pair);
+  const of = `${new Date(last).toISOString().slice(0, 19)}Z`;
+  expect(withoutDrop(made.stderr).replace(/^[-0-9]+ [:,0-9]+/, 'TIME')).toBe(
+    'TIME - keytrustee.server.backup - WARNING - Nothing comes from the active server, and this set lacks what that ' +
+      `acknowledged without this one: the last change here is of ${of}; ktadmin ha status tells what to do\n`,
+  );
 });
 
 test('a lost active host comes back from a backup, and its pair goes on', async () => {
