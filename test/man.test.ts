@@ -206,6 +206,16 @@ test('ktadmin(8) has every variable that the program reads, and no page has anot
   for (const name of manuals) for (const variable of variables(name)) expect(read).toContain(variable);
 });
 
+test('ktadmin-ha(8) has every code of a remark on a pair, and no other', () => {
+  const directory = join(top, 'src/lib/replication');
+  const files = readdirSync(directory).filter((file) => file.startsWith('judge'));
+  const source = files.map((file) => readFileSync(join(directory, file), 'utf8')).join('');
+  const codes = [...source.matchAll(/'(?:critical|warning|fine)',\s*'([^']+)'/g)].map(([, code]) => code);
+  const [, list = ''] = /The codes never change:([^.]*)\./.exec(page('ktadmin-ha.8')) ?? [];
+  const told = [...list.matchAll(/`([^`]+)`/g)].map(([, code]) => code);
+  expect(told.toSorted()).toEqual([...new Set(codes)].toSorted());
+});
+
 describe('rendering', () => {
   const directory = mkdtempSync(join(tmpdir(), 'ktadmin-man-'));
   afterAll(() => rmSync(directory, { recursive: true }));
