@@ -92,7 +92,7 @@ export async function giveUpActive(site: PairSite, wish: Wish, known: Known): Pr
   reached('promote-recorded');
   const isConfirmed = sight.postgres === 'active' && sight.isInStep;
   if (fence === undefined) return isConfirmed;
-  await reporter.step(`stopping ${peer.host}`, () => runFenceCommand(fence, account.home));
+  await reporter.step(`stopping ${peer.host}`, () => runFenceCommand(fence, account));
   if (sight.postgres === 'refused' || sight.postgres === 'silent') return isConfirmed;
   const { postgres } = await look();
   if (postgres !== 'active' && postgres !== 'answers') return isConfirmed;

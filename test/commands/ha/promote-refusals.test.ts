@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
 import { refusal } from '../../support/refusal.ts';
-import { replaceIn, testServer, withoutDrop } from '../../support/sandbox.ts';
+import { replaceIn, testServer, withoutDrop, world } from '../../support/sandbox.ts';
 
 const pair = sharedPair();
 
@@ -66,8 +66,7 @@ test('the active server answers, whatever somebody says of it', async () => {
 });
 
 test('a fence command that fails, that hangs, that helps nothing, that is none', async () => {
-  const hint =
-    'nothing was promoted: the active server may still run. Stop it, and say so by --i-have-stopped-the-active';
+  const hint = `it was run as the account ${world.account.name}, which has ssh keys and known_hosts of its own; nothing was promoted: the active server may still run. Stop it, and say so by --i-have-stopped-the-active`;
   expect(await promote('--fence-command', 'false')).toEqual(refusal(1, 'false failed (exit status 1)', hint));
   expect(await promote('--fence-command', 'sleep 300', '--fence-seconds', '1')).toEqual(
     refusal(1, 'sleep did not end within 1 s', hint),
