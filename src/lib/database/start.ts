@@ -6,6 +6,7 @@ import { checkFence, type Fenced } from './replication/fence.ts';
 import { readNode } from './replication/node.ts';
 import { enrolSelf, type Self } from './replication/self.ts';
 import { refuseEmptyCopy, refuseHalfJoined } from './replication/unjoined.ts';
+import { whileRestarting } from './restarting.ts';
 import { type RunningServer, startServer, stopAtOnce, stopServer } from './server.ts';
 import { isExternal, type Source } from './source.ts';
 
@@ -63,12 +64,7 @@ export async function startCurrent(
   }
 }
 
-/** Stops the server where it runs, and starts it. One whose tables are not this version's goes on running. */
-export async function restartCurrent(
-  cluster: Cluster,
-  account: Account,
-  around: Surroundings = {},
-): Promise<CurrentServer> {
+async function restart(cluster: Cluster, account: Account, around: Surroundings): Promise<CurrentServer> {
   await stopServer(cluster, account);
   await refuseHalfJoined(cluster);
   const fenced = await checkFence(cluster, around.beforeFence);
@@ -79,4 +75,13 @@ export async function restartCurrent(
     if (interruption.aborted && server !== undefined) await stopAtOnce(server);
     throw error;
   }
+}
+
+/** Stops the server where it runs, and starts it. One whose tables are not this version's goes on running. */
+export async function restartCurrent(
+  cluster: Cluster,
+  account: Account,
+  around: Surroundings = {},
+): Promise<CurrentServer> {
+  return whileRestarting(cluster, () => restart(cluster, account, around));
 }
