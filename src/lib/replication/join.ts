@@ -13,6 +13,7 @@ import { enrol } from '../database/replication/pair.ts';
 import { withPeer } from '../database/replication/peer.ts';
 import type { Self } from '../database/replication/self.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
+import { whileRestarting } from '../database/restarting.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { countOwn } from './own-data.ts';
 import {
@@ -167,12 +168,15 @@ export async function join(site: PairSite, peer: Peer, replace: boolean): Promis
     await writeReplicationSettings(cluster, passive);
   };
   const source = { peer, slot: node.id, major: facts.major };
-  const { former } = await reporter.step(`copying the database of ${peer.host}`, () =>
-    takeBaseCopy(cluster, account, source, settle),
-  );
-  if (former !== null && !keep) await removeTree(former);
-  reached('tidied');
-  await reporter.step('waiting until this server follows', () => follow(cluster, account));
+  const { former } = await whileRestarting(cluster, async () => {
+    const replaced = await reporter.step(`copying the database of ${peer.host}`, () =>
+      takeBaseCopy(cluster, account, source, settle),
+    );
+    if (replaced.former !== null && !keep) await removeTree(replaced.former);
+    reached('tidied');
+    await reporter.step('waiting until this server follows', () => follow(cluster, account));
+    return replaced;
+  });
   await writeNode(cluster, { ...passive, aloneSince: null });
   return { ...done, former: keep ? former : null };
 }

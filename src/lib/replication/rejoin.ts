@@ -13,6 +13,7 @@ import { reloadSettings } from '../database/replication/reload.ts';
 import { rewind, settleRewind } from '../database/replication/rewind.ts';
 import { writeReplicationSettings } from '../database/replication/settings.ts';
 import { dropOwnSlots } from '../database/replication/slots.ts';
+import { whileRestarting } from '../database/restarting.ts';
 import { startServer, stopServer } from '../database/server.ts';
 import { announce, follow } from './join.ts';
 import { type PeerFacts, readPeerFacts, refuseSelf } from './peer-facts.ts';
@@ -142,8 +143,11 @@ export async function rejoin(
   await fence(site, node, peer);
   await announce(site, node, peer);
   reached('rejoin-announced');
-  const outcome = await makeFit(site, node, peer, facts);
-  await reporter.step('waiting until this server follows', () => follow(cluster, account));
+  const outcome = await whileRestarting(cluster, async () => {
+    const made = await makeFit(site, node, peer, facts);
+    await reporter.step('waiting until this server follows', () => follow(cluster, account));
+    return made;
+  });
   reached('rejoin-followed');
   await writeNode(cluster, { ...passiveNode(node, epoch, peer), aloneSince: null });
   await dropOwnSlots(cluster);

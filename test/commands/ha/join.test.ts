@@ -2,6 +2,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { endForeground, takeOver } from '../../support/foreground.ts';
 import { must, sharedPair } from '../../support/pair.ts';
 import { type Outcome, run, testServer, withoutDrop } from '../../support/sandbox.ts';
 
@@ -138,12 +139,14 @@ test('a server with organizations of its own is not overwritten, unless somebody
     ),
   });
   expect(await names(own)).toBe('own');
+  const keeper = await takeOver(own);
   const joined = joining(await own.ktadmin([...words, '--replace-data']));
   expect(joined.status).toBe(0);
   const kept = (await readdir(own.pgRootdir)).filter((name) => name.startsWith('data.before-'));
   expect(joined.stderr).toContain(`what was here is kept in ${join(own.pgRootdir, kept[0] ?? '')}\n`);
   expect(await names(own)).toContain('first');
-  await must(own.ktadmin(['db', 'stop']));
+  // Who keeps PostgreSQL in the foreground goes on with the one that was joined.
+  await endForeground(own, keeper);
   await must(passive.ktadmin(['db', 'start']));
 });
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type Depositor, depositor } from '../../support/depositor.ts';
+import { endForeground, takeOver } from '../../support/foreground.ts';
 import { must, sharedPair } from '../../support/pair.ts';
 import { isAlive } from '../../support/processes.ts';
 import { type TestServer, until, withoutDrop } from '../../support/sandbox.ts';
@@ -117,6 +118,7 @@ test('the old active server starts, finds out, and takes nothing; whoever asks i
 
 test('it rejoins, the pair is synchronous again, and a planned switchover back loses nothing', async () => {
   const { active: first, passive: second, node } = pair;
+  const keeper = await takeOver(first);
   const rejoined = await says(first, ['ha', 'rejoin']);
   expect({ ...rejoined, stderr: rejoined.stderr.replace(/\d+ bytes/, 'N bytes') }).toEqual({
     status: 0,
@@ -143,4 +145,6 @@ test('it rejoins, the pair is synchronous again, and a planned switchover back l
   });
   await must(first.ktadmin(['ha', 'sync', 'on']));
   expect([await node(first), await node(second)]).toMatchObject([{ role: 'active' }, { role: 'passive' }]);
+  // Who kept PostgreSQL in the foreground has gone on with the one that was rewound.
+  await endForeground(first, keeper);
 });
