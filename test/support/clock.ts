@@ -1,5 +1,7 @@
 /** Programs whose clock is not the real one, by libfaketime; a database that runs beside them keeps the real one. */
 import { spawnSync } from 'node:child_process';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 const asked = spawnSync('faketime', ['-f', '+0', 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' });
 
@@ -10,7 +12,7 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 
 /** The environment of a program whose clock is so many seconds ahead. How long things take is not touched. */
-function ahead(seconds: number): Record<string, string> {
+export function ahead(seconds: number): Record<string, string> {
   return {
     LD_PRELOAD: asked.stdout.trim(),
     FAKETIME: `${seconds < 0 ? '' : '+'}${Math.round(seconds)}s`,
@@ -27,4 +29,16 @@ export function daysBefore({ validTo }: { validTo: string }, days: number): Reco
   const moment = end - days * DAY - (days > 0 ? HOUR : -HOUR) / 2;
   const isLate = moment % DAY > DAY - HOUR / 4;
   return ahead(moment - (isLate ? HOUR / 4 : 0) - Date.now() / 1000);
+}
+
+/** The environment of a program whose clock can be set while it runs, and what sets it, by seconds. */
+export async function clockToSet(directory: string) {
+  const file = join(directory, 'clock');
+  const set = async (seconds: number) => {
+    await writeFile(file, `${seconds < 0 ? '' : '+'}${seconds}s\n`);
+    await chmod(file, 0o644);
+  };
+  await set(0);
+  const { FAKETIME: _, ...env } = ahead(0);
+  return { set, env: { ...env, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1' } };
 }

@@ -24,11 +24,11 @@ const ATTEMPTS = 3;
  * it presents could not be exchanged.
  */
 export async function findServer(confdir: string, wait = WAIT): Promise<ServerState | undefined> {
-  for (const limit = Date.now() + wait; ; ) {
+  for (const limit = performance.now() + wait; ; ) {
     const told = await askServer(confdir, 'state', STATE_LIMIT);
     if (told !== undefined) return told.value;
     if (!(await isLocked(confdir, 'server'))) return undefined;
-    if (Date.now() >= limit) break;
+    if (performance.now() >= limit) break;
     checkInterruption();
     await pause(RETRY);
   }

@@ -5,6 +5,12 @@ import { type ClientFiles, readOwn, writeOnce } from './home.ts';
 
 const LIMIT = 65_536;
 
+/**
+ * By how much the clock of a server may be behind; milliseconds. A key that is made later than now, as the server has it, is
+ * none for that server: a new one is dated back.
+ */
+const DAY = 86_400_000;
+
 /** A client's own OpenPGP key, ready for use: it has no passphrase, and its file is 0600. */
 export interface ClientKey {
   fingerprint: string;
@@ -22,6 +28,7 @@ async function generate(name: string): Promise<string> {
     type: 'ecc',
     curve: 'curve25519Legacy',
     userIDs: [{ name }],
+    date: new Date(Date.now() - DAY),
     format: 'armored',
     config: { v6Keys: false, aeadProtect: false },
   });

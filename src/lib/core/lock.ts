@@ -29,10 +29,11 @@ export async function takeLock(
   { hint = WAIT_HINT, wait = 0 } = {},
 ): Promise<() => void> {
   const { dev, ino } = await stat(directory);
-  for (const limit = Date.now() + wait; ; ) {
+  for (const limit = performance.now() + wait; ; ) {
     const lock = await tryLock(`\0ktadmin-${purpose}-${dev}-${ino}`);
     if (lock !== undefined) return () => void lock.close();
-    if (Date.now() >= limit) throw failure('locked', `another ${purpose} is at work in ${directory}`, hint);
+    if (performance.now() >= limit)
+      throw failure('locked', `another ${purpose} is at work in ${directory}`, hint);
     await pause(RETRY, undefined, { signal: interruption }).catch(() => {
       throw interruption.reason;
     });

@@ -61,7 +61,7 @@ async function connectBeside({ host, port, user, database, password, ssl }: Insi
 }
 
 async function cancelLost(client: Client, waiting: Set<Waiting>): Promise<void> {
-  const late = [...waiting].filter(({ since }) => Date.now() - since > LONGEST);
+  const late = [...waiting].filter(({ since }) => performance.now() - since > LONGEST);
   const pids = (of: Iterable<Waiting>) => [...of].map((one) => one.client.processID);
   await client.query(CANCEL, [pids(waiting), pids(late)]);
 }
@@ -78,7 +78,7 @@ async function lookAfter(place: string, waiting: Set<Waiting>): Promise<void> {
       beside = undefined;
     }
     for (const { client, since } of waiting)
-      if (Date.now() - since > SILENCE) client.connection.stream.destroy();
+      if (performance.now() - since > SILENCE) client.connection.stream.destroy();
     await delay(EVERY);
   }
   watches.delete(place);
@@ -104,7 +104,7 @@ function join(waiting: Waiting): () => void {
  * server is known to be away, and after 15 s in any case. PostgreSQL then warns whoever waits.
  */
 export function watchCommit(database: Database): () => void {
-  const waiting: Waiting = { client: database as unknown as Inside, since: Date.now() };
+  const waiting: Waiting = { client: database as unknown as Inside, since: performance.now() };
   let leave: (() => void) | undefined;
   const timer = setTimeout(() => {
     leave = join(waiting);

@@ -90,11 +90,11 @@ export type RunningServer = Daemon;
 
 /** Waits out a server that is just starting or stopping, by another run: true when it answers, false when none is there. */
 async function runsAlready(cluster: Cluster): Promise<boolean> {
-  const limit = Date.now() + START_LIMIT;
+  const limit = performance.now() + START_LIMIT;
   while ((await serverPid(cluster)) !== undefined) {
     checkInterruption();
     if (await answers(cluster)) return true;
-    if (Date.now() > limit)
+    if (performance.now() > limit)
       throw failure(
         'unreachable',
         `the server in ${cluster.data} runs, but does not answer`,
@@ -123,9 +123,9 @@ async function launch(cluster: Cluster, account: Account, postgres: string): Pro
 }
 
 async function waitUntilReady(cluster: Cluster, server: RunningServer): Promise<boolean> {
-  const limit = Date.now() + START_LIMIT;
+  const limit = performance.now() + START_LIMIT;
   const ended = server.exited.then(() => 'ended' as const);
-  while (Date.now() < limit) {
+  while (performance.now() < limit) {
     checkInterruption();
     if ((await Promise.race([ended, delay(POLL)])) === 'ended') return false;
     // Another run's server may answer while ours is still finding out that it came second.
@@ -166,7 +166,7 @@ async function refuseForeignLock(cluster: Cluster): Promise<void> {
 export async function startServer(cluster: Cluster, account: Account): Promise<RunningServer | undefined> {
   checkSocketPath(cluster);
   const { directory } = await findPostgres(await clusterMajor(cluster));
-  const limit = Date.now() + LOCK_LIMIT;
+  const limit = performance.now() + LOCK_LIMIT;
   for (;;) {
     if (await runsAlready(cluster)) return undefined;
     if (await lostPort(cluster)) continue;
@@ -177,7 +177,7 @@ export async function startServer(cluster: Cluster, account: Account): Promise<R
     const locked = /lock file .* (?:already exists|is empty)|pre-existing shared memory block/.test(outcome);
     if (!locked) throw await startFailure(cluster, outcome);
     await refuseForeignLock(cluster);
-    if (Date.now() > limit) throw await startFailure(cluster, outcome);
+    if (performance.now() > limit) throw await startFailure(cluster, outcome);
     await delay(POLL * 4);
   }
 }

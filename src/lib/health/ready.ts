@@ -50,11 +50,11 @@ export async function checkDatabase(databases: Databases): Promise<Position> {
 export function keyCheck(files: KeyringFiles, fingerprint: () => string): () => Promise<void> {
   let known: { until: number; answer: Promise<void> } | undefined;
   return () => {
-    if (known !== undefined && Date.now() < known.until) return known.answer;
+    if (known !== undefined && performance.now() < known.until) return known.answer;
     const answer = clearSign(files, fingerprint(), 'health\n').then(() => undefined);
-    const mine = { until: Date.now() + GOOD_FOR, answer };
+    const mine = { until: performance.now() + GOOD_FOR, answer };
     answer.catch(() => {
-      mine.until = Date.now() + BAD_FOR;
+      mine.until = performance.now() + BAD_FOR;
     });
     known = mine;
     return answer;

@@ -15,18 +15,18 @@ export interface FenceCommand {
 export async function runFenceCommand({ words, seconds }: FenceCommand, account: Account): Promise<void> {
   const [file = '', ...args] = words;
   const limit = seconds * 1000;
-  const started = Date.now();
+  const started = performance.now();
   const ended = await run(file, args, {
     home: account.home,
     timeout: limit,
     whole: true,
     stdio: ['ignore', 2, 2],
   }).catch((error: unknown) => {
-    if (Date.now() - started >= limit) return undefined;
+    if (performance.now() - started >= limit) return undefined;
     throw error;
   });
   if (ended?.status === 0) return;
-  const isLate = ended === undefined || (ended.status === null && Date.now() - started >= limit);
+  const isLate = ended === undefined || (ended.status === null && performance.now() - started >= limit);
   const how = ended?.status === null ? `signal ${ended.signal}` : `exit status ${ended?.status}`;
   throw failure(
     'failed',

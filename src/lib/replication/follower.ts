@@ -49,7 +49,7 @@ export async function followerOf(site: PairSite, database: Database, node: Node)
     throw failure('state', message, `on another host: ${joinCommand(site.self, site.self)}`);
   const its = await withPeer(site.cluster, other, look, ASK_LIMIT).catch(() => undefined);
   if (its !== undefined) refuseOther(site, other, own, its);
-  for (const end = Date.now() + FOLLOW_LIMIT; Date.now() < end; await delay(POLL)) {
+  for (const end = performance.now() + FOLLOW_LIMIT; performance.now() < end; await delay(POLL)) {
     checkInterruption();
     const found = await findFollower(database, node);
     if (found !== undefined) return found;

@@ -53,7 +53,7 @@ export interface Look {
   started: Date;
   /** The node that has to have a change before it counts; null: none. */
   synchronous: string | null;
-  /** The node that would have to, and since when it is gone on without; `<node> <time>`. */
+  /** The node that would have to, since when it is gone on without, and in which run of PostgreSQL; `<node> <time> <start>`. */
   degraded: string | null;
   /** Since when changes counted on it alone, as a fenced server says; null where they did not, or nobody knows. */
   aloneSince: string | null;

@@ -21,14 +21,14 @@ interface Row {
 
 /** Waits until a passive server has applied all that it has received. As long as it gets on, it may take its time. */
 export async function untilReplayed(database: Database): Promise<void> {
-  let [at, since]: [string | null | undefined, number] = [undefined, Date.now()];
+  let [at, since]: [string | null | undefined, number] = [undefined, performance.now()];
   for (;;) {
     checkInterruption();
     const { rows } = await database.query<Row>(QUERY);
     const [row] = rows;
     if (row === undefined || row.done) return;
-    if (row.at !== at) [at, since] = [row.at, Date.now()];
-    if (row.paused || Date.now() - since > STANDSTILL) {
+    if (row.at !== at) [at, since] = [row.at, performance.now()];
+    if (row.paused || performance.now() - since > STANDSTILL) {
       const why = row.paused ? ': somebody has paused that' : '';
       throw failure(
         'state',

@@ -41,7 +41,7 @@ async function reloadDatabase(database: Database): Promise<void> {
 }
 
 async function untilSynchronous(database: Database, id: string): Promise<boolean> {
-  for (const end = Date.now() + LIMIT; Date.now() < end; ) {
+  for (const end = performance.now() + LIMIT; performance.now() < end; ) {
     checkInterruption();
     const { rows } = await database.query(
       `select from pg_stat_replication where application_name = $1 and state = 'streaming' and sync_state = 'sync'`,

@@ -4,7 +4,7 @@ import type { Node } from '../database/replication/node.ts';
 import { readPair, writePair } from '../database/replication/pair.ts';
 import type { PairNotice } from '../mail/queue.ts';
 import { type Look, look, type Sender } from './look.ts';
-import { type Memory, readMemory, writeMemory } from './memory.ts';
+import { keptText, type Memory, readMemory, writeMemory } from './memory.ts';
 import { isInStep } from './parts.ts';
 import { degradesAfter } from './policy.ts';
 import { type Follower, perform } from './watch-acts.ts';
@@ -36,12 +36,13 @@ function followerOf({ synchronous, degraded, senders }: Look, node: Node) {
 }
 
 function situationOf(seen: Look, sender: Sender | undefined, barrier: bigint, policy: string): Situation {
-  const since = seen.degraded?.split(' ')[1];
+  const [, since, run] = seen.degraded?.split(' ') ?? [];
+  const isOfThisRun = run === seen.started.toISOString();
   const isStreaming = sender?.state === 'streaming';
   return {
     started: seen.started,
     isSynchronous: seen.synchronous !== null,
-    degradedSince: since === undefined ? undefined : new Date(since),
+    degraded: since === undefined ? 'no' : isOfThisRun ? 'now' : 'before',
     isStreaming,
     isInStep: isInStep(sender),
     knowsPolicy: positionOf(sender?.replayed) >= barrier,
@@ -80,8 +81,7 @@ export async function startActiveWatch(watching: Watching, database: Database): 
   const collecting = { ...watching, tell: async (notice: PairNotice) => void untold.push(notice) };
 
   async function remember(next: Memory): Promise<void> {
-    if (JSON.stringify(next) === JSON.stringify(memory)) return;
-    await writeMemory(cluster, next);
+    if (keptText(next) !== keptText(memory)) await writeMemory(cluster, next);
     memory = next;
   }
 
@@ -119,7 +119,10 @@ export async function startActiveWatch(watching: Watching, database: Database): 
       await keepPolicy(node);
       const { id, sender, host } = followerOf(seen, node);
       const situation = situationOf(seen, sender, barrier, watching.policy());
-      const { memory: next, acts } = decide(situation, memory, new Date());
+      const { memory: next, acts } = decide(situation, memory, {
+        date: new Date(),
+        ticks: performance.now(),
+      });
       if (sender === undefined && (ticks++ % FENCE_EVERY === 0 || acts.includes('degrade')))
         if (await isFenced(watching)) return;
       const follower: Follower = { id: id ?? '', host, since: sinceWhen(seen, next, memory) };

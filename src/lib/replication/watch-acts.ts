@@ -1,6 +1,6 @@
 import type { Database } from '../database/connection.ts';
 import type { PairNotice } from '../mail/queue.ts';
-import type { Look } from './look.ts';
+import { type Look, look } from './look.ts';
 import { isInStep } from './parts.ts';
 import type { Act } from './watch-decide.ts';
 import { changeTerms } from './watch-terms.ts';
@@ -40,7 +40,8 @@ const degrade: Perform = async (watching, database, follower) => {
   const { id, host, since } = follower;
   const isDue = ({ synchronous, senders }: Look) =>
     synchronous === id && !senders.some((sender) => sender.id === id && isInStep(sender));
-  const terms = { synchronous: null, degraded: { passive: id, since: new Date() } };
+  const { started: run } = await look(database);
+  const terms = { synchronous: null, degraded: { passive: id, since: new Date(), run } };
   const policy = watching.policy();
   const isDone = await changeTerms(watching, database, isDue, terms, () =>
     watching.record('ha.degrade', { passive: host, since, policy }),

@@ -1,13 +1,13 @@
-import type { Memory } from './memory.ts';
+import { type Memory, NOTHING } from './memory.ts';
 
 /** What is seen of the passive server at one look. */
 export interface Situation {
-  /** When PostgreSQL was started. */
+  /** When PostgreSQL was started: in which run of it something was seen. */
   started: Date;
   /** Whether a change waits for the passive. */
   isSynchronous: boolean;
-  /** Since when this server goes on without it; undefined where it does not. */
-  degradedSince: Date | undefined;
+  /** Whether this server goes on without it; `before`: since before PostgreSQL was started. */
+  degraded: 'no' | 'now' | 'before';
   /** Whether the passive receives the log as it is written. */
   isStreaming: boolean;
   /** Whether a change that waits for it counts now. */
@@ -18,6 +18,12 @@ export interface Situation {
   isCaughtUp: boolean;
   /** HA_WRITE_POLICY; null: both. */
   degradesAfter: number | null;
+}
+
+/** When it is: for telling, and by `performance.now()`, by which it is counted how long something lasts. */
+export interface Moment {
+  date: Date;
+  ticks: number;
 }
 
 /**
@@ -32,27 +38,26 @@ const BRIEF = 2000;
 /** The administrators are told of a passive that is away for longer; milliseconds. */
 const LONG = 60_000;
 
-function notice(situation: Situation, before: Memory, now: Date): { memory: Memory; acts: Act[] } {
+function notice(situation: Situation, before: Memory, now: Moment): { memory: Memory; acts: Act[] } {
   const { isSynchronous, isStreaming, isInStep, knowsPolicy, started } = situation;
   const isHere = isSynchronous ? isInStep : isStreaming;
   const seen = isSynchronous && isInStep && knowsPolicy ? started.toISOString() : before.seen;
   if (isHere) {
-    const memory = { seen, away: null, said: false, told: false };
+    const memory = { ...NOTHING, seen };
     return { memory, acts: before.said ? ['back'] : [] };
   }
-  const away = before.away ?? now.toISOString();
-  const isLasting = now.getTime() - Date.parse(away) >= BRIEF;
-  const memory = { ...before, seen, away, said: before.said || isLasting };
+  const away = before.away ?? now.date.toISOString();
+  const awayAt = before.awayAt ?? now.ticks;
+  const isLasting = now.ticks - awayAt >= BRIEF;
+  const memory = { ...before, seen, away, awayAt, said: before.said || isLasting };
   return { memory, acts: isLasting && !before.said ? ['away'] : [] };
 }
 
 /** Whether a server that goes on alone is to wait for the passive again. */
-function end({ started, degradedSince, isCaughtUp, degradesAfter }: Situation): Act | undefined {
+function end({ degraded, isCaughtUp, degradesAfter }: Situation): Act | undefined {
   if (isCaughtUp) return 'restore';
   // Somebody started PostgreSQL by other means than ours, or has set the policy back.
-  return degradedSince !== undefined && (degradedSince < started || degradesAfter === null)
-    ? 'demand'
-    : undefined;
+  return degraded === 'before' || degradesAfter === null ? 'demand' : undefined;
 }
 
 function isOver(
@@ -66,14 +71,14 @@ function isOver(
 }
 
 /** Decides what to do about a passive server, and what to remember. */
-export function decide(situation: Situation, before: Memory, now: Date): { memory: Memory; acts: Act[] } {
+export function decide(situation: Situation, before: Memory, now: Moment): { memory: Memory; acts: Act[] } {
   const { memory, acts } = notice(situation, before, now);
-  if (!situation.isSynchronous && situation.degradedSince !== undefined) {
+  if (!situation.isSynchronous && situation.degraded !== 'no') {
     const act = end(situation);
     return { memory, acts: act === undefined ? acts : [...acts, act] };
   }
-  if (memory.away === null) return { memory, acts };
-  const gone = now.getTime() - Date.parse(memory.away);
+  if (memory.awayAt === null) return { memory, acts };
+  const gone = now.ticks - memory.awayAt;
   if (isOver(situation, memory, gone))
     return { memory: { ...memory, told: true }, acts: [...acts, 'degrade'] };
   // Where sync is off, somebody has chosen to go on without it.

@@ -12,7 +12,7 @@ const LIMIT = 10_000;
 const POLL = 20;
 
 async function untilRead(database: Database, { synchronous }: ReplicationTerms): Promise<void> {
-  for (const end = Date.now() + LIMIT; Date.now() < end; await delay(POLL))
+  for (const end = performance.now() + LIMIT; performance.now() < end; await delay(POLL))
     if ((await look(database)).synchronous === synchronous) return;
   throw failure('failed', 'PostgreSQL did not read its new settings', 'ktadmin db restart');
 }

@@ -82,8 +82,8 @@ function createTroubleLog(log: Log, [now, again]: [now: string, again: string]) 
   return {
     tell(error: unknown, request: FastifyRequest) {
       untold++;
-      if (Date.now() < next) return;
-      next = Date.now() + TROUBLE_PAUSE;
+      if (performance.now() < next) return;
+      next = performance.now() + TROUBLE_PAUSE;
       isOver = false;
       const about = { err: error, route: request.routeOptions.url, requests: untold };
       // A refusal is the server's own: it has more to do than it can.

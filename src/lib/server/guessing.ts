@@ -29,7 +29,7 @@ interface Guesses {
 /** Waits until one more code of an address may be judged. */
 async function admit(guesses: Guesses): Promise<void> {
   for (;;) {
-    if (guesses.until <= Date.now()) guesses.wrong = 0;
+    if (guesses.until <= performance.now()) guesses.wrong = 0;
     if (guesses.wrong >= WRONG_CODES || guesses.waiting.length >= WAITING) throw new Refusal('rate_limited');
     if (guesses.wrong + guesses.open < WRONG_CODES) break;
     await new Promise<void>((resolve) => guesses.waiting.push(resolve));
@@ -41,7 +41,7 @@ function leave(guesses: Guesses, isWrong: boolean): void {
   guesses.open--;
   if (isWrong) {
     guesses.wrong++;
-    guesses.until = Date.now() + PAUSE;
+    guesses.until = performance.now() + PAUSE;
   }
   // After the last wrong one nobody's turn comes: all are told.
   for (const next of guesses.waiting.splice(0, guesses.wrong >= WRONG_CODES ? Infinity : 1)) next();

@@ -28,6 +28,8 @@ export const LIMITS = {
 export type Limits = typeof LIMITS;
 
 const MINUTE = 60_000;
+/** Names that are counted; then all are forgotten. */
+const REMEMBERED = 100_000;
 
 /** Seconds after which a client that was refused for want of capacity may try again. */
 export const RETRY_AFTER = 5;
@@ -41,28 +43,57 @@ declare module 'fastify' {
   }
 }
 
-/** Counts by name; all begin anew every minute. No library, because it is part of every read. */
-function createCounter(most: () => number): (reply: FastifyReply, name: string) => Refusal | undefined {
+/** How often a name was counted in this minute, and how much of the minute is left; milliseconds. */
+interface Counted {
+  current: number;
+  ttl: number;
+}
+
+/** Counts by name; all begin anew every minute, whatever the clock of the host is set to. */
+function createCounts(): (name: string) => Counted {
   const counts = new Map<string, number>();
   let end = 0;
-  return (reply, name) => {
-    const now = Date.now();
+  return (name) => {
+    const now = performance.now();
     if (now >= end) {
       counts.clear();
       end = now + MINUTE;
     }
-    const count = (counts.get(name) ?? 0) + 1;
-    counts.set(name, count);
-    if (count <= most()) return undefined;
-    reply.header('retry-after', Math.ceil((end - now) / 1000));
+    if (counts.size >= REMEMBERED) counts.clear();
+    const current = (counts.get(name) ?? 0) + 1;
+    counts.set(name, current);
+    return { current, ttl: end - now };
+  };
+}
+
+/** Limits what is counted by name. No library, because it is part of every read. */
+function createCounter(most: () => number): (reply: FastifyReply, name: string) => Refusal | undefined {
+  const count = createCounts();
+  return (reply, name) => {
+    const { current, ttl } = count(name);
+    if (current <= most()) return undefined;
+    reply.header('retry-after', Math.ceil(ttl / 1000));
     return new Refusal('rate_limited');
   };
+}
+
+/** Where the library counts. Its own store goes by the clock of the host: one that is set back has it refuse for as long. */
+class Store {
+  readonly #count = createCounts();
+
+  incr(name: string, done: (error: Error | null, counted?: Counted) => void): void {
+    done(null, this.#count(name));
+  }
+
+  child(): Store {
+    return new Store();
+  }
 }
 
 /** Limits how many requests a client, and an address without a session, may send in a minute. Each process counts its own. */
 export async function useRateLimits(app: App, services: Services): Promise<void> {
   const { default: rateLimit } = await load('rateLimit');
-  await app.register(rateLimit, { global: false });
+  await app.register(rateLimit, { global: false, store: Store });
   const count = app.createRateLimit({
     max: () => services.settings.configuration.RATE_LIMIT_ADDRESS,
     timeWindow: MINUTE,

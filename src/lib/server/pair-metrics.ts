@@ -77,8 +77,8 @@ export async function measurePair(services: Services, registry: Registry): Promi
   const { Gauge } = await load('promClient');
   let asked: { at: number; state: Promise<State | undefined> } | undefined;
   const state = () => {
-    if (asked === undefined || Date.now() - asked.at > ONE_ANSWER)
-      asked = { at: Date.now(), state: readState(services).catch(() => undefined) };
+    if (asked === undefined || performance.now() - asked.at > ONE_ANSWER)
+      asked = { at: performance.now(), state: readState(services).catch(() => undefined) };
     return asked.state;
   };
   const gauge = (name: string, help: string, value: (found: State) => number | null | undefined) =>

@@ -40,7 +40,7 @@ async function ciphersOf(endpoint: Endpoint, version: SecureVersion, end: number
   const ciphers: string[] = [];
   while (ciphers.length < MOST) {
     const offer = offerWithout(version, ciphers);
-    const left = Math.max(1, end - Date.now());
+    const left = Math.max(1, end - performance.now());
     const cipher = offer === undefined ? undefined : await agreed(endpoint, offer, left);
     if (cipher === undefined) break;
     ciphers.push(cipher);
@@ -53,7 +53,7 @@ async function ciphersOf(endpoint: Endpoint, version: SecureVersion, end: number
  * it took before. What this machine's own OpenSSL does not have cannot be found.
  */
 export async function offered(endpoint: Endpoint, limit = LIMIT): Promise<Spoken[]> {
-  const end = Date.now() + limit;
+  const end = performance.now() + limit;
   const all = await Promise.all(
     VERSIONS.map(async (protocol) => ({ protocol, ciphers: await ciphersOf(endpoint, protocol, end) })),
   );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askServer } from '../../../src/lib/core/control.ts';
 import type { PairStatus } from '../../../src/lib/replication/status.ts';
+import { ahead, hasFaketime } from '../../support/clock.ts';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
 import { freePort, type TestServer, until } from '../../support/sandbox.ts';
 import { configure, type Serving, serving } from '../../support/serving.ts';
@@ -144,6 +145,33 @@ test('degrade-after: it goes on alone, loudly, and waits again by itself when th
     ['ha.restore', 'localhost', 'caught up'],
   ]);
 });
+
+test.skipIf(!hasFaketime)(
+  'defect: a server whose clock is behind that of PostgreSQL degraded again and again (needs faketime)',
+  async () => {
+    const { active } = pair;
+    const restart = async (env: Record<string, string>) => {
+      running.kill('SIGTERM');
+      await running.ended;
+      running = await serving(active, { atEnd, env });
+    };
+    await restart(ahead(-1800));
+    await seenInStep();
+    const before = (await recorded()).length;
+    await goes();
+    await said('degraded');
+    await must(write('meanwhile'));
+    expect(await told(active)).toMatchObject({ state: 'degraded', writes: true });
+    await comes();
+    await said('changes wait for the passive server again');
+    await seenInStep();
+    expect((await recorded()).slice(before).map((line) => (line as unknown[])[0])).toEqual([
+      ...['ha.passive-away', 'ha.degrade', 'ha.passive-back', 'ha.restore'],
+    ]);
+    await restart({});
+    await seenInStep();
+  },
+);
 
 test('a degraded server whose PostgreSQL is started again demands the passive, and does not go on without it again', async () => {
   const { active } = pair;

@@ -1,14 +1,17 @@
 /** What the watcher of a pair does, and remembers, at each look. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type Memory, NOTHING } from '../../../src/lib/replication/memory.ts';
 import { decide, type Situation } from '../../../src/lib/replication/watch-decide.ts';
 
 const started = new Date('2026-01-01T00:00:00.000Z');
 const SEEN = started.toISOString();
 const at = (seconds: number) => new Date(started.getTime() + seconds * 1000);
+/** By how many seconds the clock of the host is wrong. */
+let wrongBy = 0;
+const moment = (seconds: number) => ({ date: at(seconds + wrongBy), ticks: seconds * 1000 });
 
 const HERE: Situation = {
-  ...{ started, isSynchronous: true, degradedSince: undefined, degradesAfter: null },
+  ...{ started, isSynchronous: true, degraded: 'no', degradesAfter: null },
   ...{ isStreaming: true, isInStep: true, knowsPolicy: true, isCaughtUp: true },
 };
 const GONE: Situation = {
@@ -20,10 +23,10 @@ const GONE: Situation = {
 };
 
 /** What is done at each of some looks, one after the other. */
-function watch(looks: [second: number, situation: Situation][], memory: Memory = NOTHING) {
+function watch(looks: (readonly [second: number, situation: Situation])[], memory: Memory = NOTHING) {
   let now = memory;
   const acts = looks.map(([second, situation]) => {
-    const decided = decide(situation, now, at(second));
+    const decided = decide(situation, now, moment(second));
     now = decided.memory;
     return decided.acts;
   });
@@ -68,7 +71,7 @@ test('where sync is off nobody is told by mail', () => {
 
 test('degrade-after: it goes on alone after so many seconds, and waits again when the passive has caught up', () => {
   const policy = { degradesAfter: 5 };
-  const alone = { ...GONE, ...policy, isSynchronous: false, degradedSince: at(6) };
+  const alone: Situation = { ...GONE, ...policy, isSynchronous: false, degraded: 'now' };
   const { acts } = watch([
     [0, { ...HERE, ...policy }],
     [1, { ...GONE, ...policy }],
@@ -114,16 +117,34 @@ test('one that does not know of the policy yet is not gone on without', () => {
 });
 
 test('a restart of the server forgets nothing: since when the passive is away, and that it was in step', () => {
-  const memory = { seen: SEEN, away: at(0).toISOString(), said: true, told: false };
+  const memory = { seen: SEEN, away: at(0).toISOString(), awayAt: 0, said: true, told: false };
   expect(watch([[60, { ...GONE, degradesAfter: 60 }]], memory).acts).toEqual([['degrade']]);
 });
 
 test('a degraded server waits again where PostgreSQL was started by other means, or the policy is both', () => {
   const alone = { ...GONE, isSynchronous: false, degradesAfter: 5 };
-  const memory = { seen: SEEN, away: at(0).toISOString(), said: true, told: true };
-  expect(watch([[60, { ...alone, degradedSince: at(-10) }]], memory).acts).toEqual([['demand']]);
-  expect(watch([[60, { ...alone, degradedSince: at(6), degradesAfter: null }]], memory).acts).toEqual([
+  const memory = { seen: SEEN, away: at(0).toISOString(), awayAt: 0, said: true, told: true };
+  expect(watch([[60, { ...alone, degraded: 'before' }]], memory).acts).toEqual([['demand']]);
+  expect(watch([[60, { ...alone, degraded: 'now', degradesAfter: null }]], memory).acts).toEqual([
     ['demand'],
   ]);
-  expect(watch([[60, { ...alone, degradedSince: at(6) }]], memory).acts).toEqual([[]]);
+  expect(watch([[60, { ...alone, degraded: 'now' }]], memory).acts).toEqual([[]]);
 });
+
+test.each([3600, -3600])(
+  'defect: a clock that was set by %i s had the policy act at once, or an hour late',
+  (seconds) => {
+    onTestFinished(() => void (wrongBy = 0));
+    const policy = { degradesAfter: 60 };
+    const before = watch([
+      [0, { ...HERE, ...policy }],
+      [1, { ...GONE, ...policy }],
+    ]);
+    wrongBy = seconds;
+    const after = watch(
+      [3, 60, 61].map((second) => [second, { ...GONE, ...policy }] as const),
+      before.memory,
+    );
+    expect(after.acts).toEqual([['away'], [], ['degrade']]);
+  },
+);

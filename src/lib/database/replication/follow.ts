@@ -39,10 +39,10 @@ export async function isFollowing(cluster: Cluster): Promise<boolean> {
 
 /** Waits until this server follows the other one. `limit` in milliseconds. */
 export async function waitUntilFollowing(cluster: Cluster, limit: number): Promise<void> {
-  const end = Date.now() + limit;
+  const end = performance.now() + limit;
   while (!(await isFollowing(cluster))) {
     checkInterruption();
-    if (Date.now() > end) {
+    if (performance.now() > end) {
       throw failure(
         'unreachable',
         `this server does not follow the active one after ${limit / 1000} s`,

@@ -22,9 +22,9 @@ export async function reloadSettings(cluster: Cluster, role: Role): Promise<void
   const pid = await serverPid(cluster);
   if (pid === undefined) return;
   process.kill(pid, 'SIGHUP');
-  for (const end = Date.now() + LIMIT; ; await delay(POLL)) {
+  for (const end = performance.now() + LIMIT; ; await delay(POLL)) {
     if ((await withDatabase(cluster, roleOf, REPLICATION_DATABASE)) === role) return;
-    if (Date.now() > end) {
+    if (performance.now() > end) {
       throw failure(
         'failed',
         'PostgreSQL did not read its new settings',

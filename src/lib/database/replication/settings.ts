@@ -13,8 +13,11 @@ const quoted = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll(
 export interface ReplicationTerms {
   /** The node that has to have applied a change before it counts; null: this server alone decides. */
   synchronous: string | null;
-  /** The node that would have to, and since when this server goes on without it: HA_WRITE_POLICY has it so. */
-  degraded?: { passive: string; since: Date };
+  /**
+   * The node that would have to, since when this server goes on without it, because HA_WRITE_POLICY has it so, and in which run
+   * of PostgreSQL (its start).
+   */
+  degraded?: { passive: string; since: Date; run: Date };
 }
 
 /** The same on both servers. Limits are short: who waits for a dead passive waits for these first (hazard RP-7). */
@@ -45,8 +48,10 @@ function ownLines(cluster: Cluster, node: Node, { synchronous, degraded }: Repli
   if (node.role === 'fenced' && typeof node.aloneSince === 'string')
     lines.push(`keytrustee.alone_since = ${quoted(node.aloneSince)}`);
   lines.push(`synchronous_standby_names = ${quoted(synchronous === null ? '' : `"${synchronous}"`)}`);
-  if (degraded !== undefined)
-    lines.push(`keytrustee.degraded = '${degraded.passive} ${degraded.since.toISOString()}'`);
+  if (degraded !== undefined) {
+    const { passive, since, run } = degraded;
+    lines.push(`keytrustee.degraded = '${passive} ${since.toISOString()} ${run.toISOString()}'`);
+  }
   if (node.role === 'passive' && node.peer !== null) {
     const conninfo = connectionString(cluster, node.peer, { application_name: node.id });
     lines.push(`primary_conninfo = ${quoted(conninfo)}`, `primary_slot_name = ${quoted(node.id)}`);
