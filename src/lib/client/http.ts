@@ -29,7 +29,7 @@ export interface HttpRequest {
 /** One attempt at a server, and what bounds it. */
 export interface Attempt {
   peer: Peer;
-  /** When everything has to be over; milliseconds as `Date.now()` has them. */
+  /** When everything has to be over; milliseconds as `performance.now()` has them. */
   end: number;
   /** How often all servers were tried before: connections get more time then. */
   round: number;
@@ -137,7 +137,7 @@ export async function exchange(
   const { peer, end } = attempt;
   const controller = new AbortController();
   const stop = () => controller.abort();
-  const timer = setTimeout(stop, Math.max(1, end - Date.now()));
+  const timer = setTimeout(stop, Math.max(1, end - performance.now()));
   const stoppers = [interruption, attempt.signal];
   for (const stopper of stoppers) stopper.addEventListener('abort', stop);
   if (stoppers.some(({ aborted }) => aborted)) stop();

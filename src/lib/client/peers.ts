@@ -32,7 +32,7 @@ export function closePeers({ all }: Peers): void {
 
 /** In which order the servers are asked: the last writer first, and those that were silent lately after the others. */
 export function inOrder({ all, silentSince, writer }: Peers): Peer[] {
-  const isSilent = (peer: Peer) => Date.now() - (silentSince.get(peer) ?? -DISTRUST) < DISTRUST;
+  const isSilent = (peer: Peer) => performance.now() - (silentSince.get(peer) ?? -DISTRUST) < DISTRUST;
   const rank = (peer: Peer) => (isSilent(peer) ? 2 : 0) + (peer === (writer ?? all[0]) ? 0 : 1);
   return all.toSorted((one, other) => rank(one) - rank(other));
 }

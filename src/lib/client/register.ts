@@ -95,10 +95,10 @@ export async function registerClient(request: RegistrationRequest, course: Cours
   warnUnchecked(SKIP_SSL_CHECK, warn);
   const trust = { caCertificate: CA_CERTIFICATE, skipSslCheck: SKIP_SSL_CHECK };
   const peers = peersOf({ server, passive }, trust, await readWriter(files));
-  const end = Date.now() + timeout;
+  const end = performance.now() + timeout;
   try {
     await checkPair(peers.all, { timeout: timeout / 2, warn });
-    const got = await announce(peers, key, configuration, { course, code, timeout: end - Date.now() });
+    const got = await announce(peers, key, configuration, { course, code, timeout: end - performance.now() });
     warnOther(peers, got, warn);
     await writeClientConfiguration(files, configuration);
     await noteWriter(files, peers, got.peer);

@@ -51,7 +51,7 @@ async function tryAt<T>(
   } catch (thrown) {
     if (!(thrown instanceof KeyTrusteeError)) return { peer, error: thrown, isFinal: true };
     const error: Refusal = thrown;
-    if (error.code === 'unreachable' || error.reason === 'fenced') peers.silentSince.set(peer, Date.now());
+    if (error.code === 'unreachable' || error.reason === 'fenced') peers.silentSince.set(peer, performance.now());
     const isAnswer = error.code !== 'unreachable' && !isOfState(error) && error.httpStatus !== undefined;
     return { peer, error, isFinal: isAnswer && (await speaksForAll(peers, attempt)) };
   }
@@ -99,7 +99,7 @@ function noteFailures(known: Map<Peer, Refusal>, failures: Map<Peer, Refusal>): 
 
 /** The least time that a round is begun with, as the one before took: cut off in the middle, it would leave a doubt. */
 function leastTime(begun: number): number {
-  return Math.min(1000, 2 * (Date.now() - begun));
+  return Math.min(1000, 2 * (performance.now() - begun));
 }
 
 /** Until when each server wants to be left alone. One may change its state at any time, whatever it wants. */
@@ -109,12 +109,12 @@ const restOf = (rests: Rests, peer: Peer): number => rests.get(peer) ?? 0;
 
 function noteRests(rests: Rests, failures: Map<Peer, Refusal>): void {
   for (const [peer, error] of failures)
-    rests.set(peer, isOfState(error) ? 0 : Date.now() + (error.retryAfter ?? 0));
+    rests.set(peer, isOfState(error) ? 0 : performance.now() + (error.retryAfter ?? 0));
 }
 
 /** Those that may be asked now, or first; and those that want to be left alone for longer, in case the others say nothing. */
 function askable(order: Peer[], rests: Rests): Order {
-  const now = Math.max(Date.now(), Math.min(...order.map((peer) => restOf(rests, peer))));
+  const now = Math.max(performance.now(), Math.min(...order.map((peer) => restOf(rests, peer))));
   const isResting = (peer: Peer) => restOf(rests, peer) > now;
   return { order: order.filter((peer) => !isResting(peer)), reserve: order.filter(isResting) };
 }
@@ -125,7 +125,7 @@ function askable(order: Peer[], rests: Rests): Order {
  */
 function delayOf(round: number, isRead: boolean, { all }: Peers, rests: Rests): number {
   const grown = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(round, 10)) * (0.5 + Math.random() / 2);
-  const left = all.map((peer) => restOf(rests, peer) - Date.now());
+  const left = all.map((peer) => restOf(rests, peer) - performance.now());
   const resting = left.filter((time) => time > 0);
   if (isRead && resting.length < left.length) return Math.min(grown, ...resting);
   return Math.max(grown, isRead ? Math.min(...left) : Math.max(...left));
@@ -140,17 +140,17 @@ export async function persist<T>(
   { timeout, course }: Bounds,
   work: (attempt: Attempt) => Promise<T>,
 ): Promise<Got<T>> {
-  const end = Date.now() + timeout;
+  const end = performance.now() + timeout;
   const patience = course === undefined ? PATIENCE.read : PATIENCE.write;
   const passed = new Map<Peer, string>();
   const passedOver = (peer: Peer) => {
-    peers.silentSince.set(peer, Date.now());
+    peers.silentSince.set(peer, performance.now());
     passed.set(peer, `${peer.url} does not answer (nothing in ${patience / 1000} seconds)`);
   };
   const known = new Map<Peer, Refusal>();
   const rests: Rests = new Map();
   for (let round = 0; ; round += 1) {
-    const begun = Date.now();
+    const begun = performance.now();
     const ran = await race(askable(inOrder(peers), rests), { patience, passedOver }, (peer, signal) =>
       tryAt(peers, { peer, end, round, signal }, work),
     );
@@ -161,7 +161,7 @@ export async function persist<T>(
     if (ran.won !== undefined) return { ...ran.won, passed };
     const delay = delayOf(round, course === undefined, peers, rests);
     if (
-      Date.now() + delay + leastTime(begun) >= end ||
+      performance.now() + delay + leastTime(begun) >= end ||
       ![...known.values()].some((error) => mayChange(peers, error))
     )
       throw giveUp(peers, known, course);
