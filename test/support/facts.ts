@@ -59,7 +59,15 @@ export function seen(
       reason: look === null ? 'no answer' : null,
       absence: look === null ? 'refused' : null,
     },
-    ...{ served: 'F', isHttpsKnown: true, isShort: false, fingerprint: 'F', version: 'v1', ...more },
+    ...{
+      served: 'F',
+      isHttpsKnown: true,
+      isShort: false,
+      clock: look === null ? null : 0,
+      fingerprint: 'F',
+      version: 'v1',
+      ...more,
+    },
   };
 }
 

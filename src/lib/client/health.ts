@@ -29,7 +29,12 @@ const SHORT = 5000;
 
 /** An attempt of its own at a server, which nothing else ends. */
 export function attemptAt(peer: Peer, timeout: number): Attempt {
-  return { peer, end: performance.now() + Math.min(timeout, SHORT), round: 0, signal: new AbortController().signal };
+  return {
+    peer,
+    end: performance.now() + Math.min(timeout, SHORT),
+    round: 0,
+    signal: new AbortController().signal,
+  };
 }
 
 /** Asks all servers at once how they are. */

@@ -51,7 +51,8 @@ async function tryAt<T>(
   } catch (thrown) {
     if (!(thrown instanceof KeyTrusteeError)) return { peer, error: thrown, isFinal: true };
     const error: Refusal = thrown;
-    if (error.code === 'unreachable' || error.reason === 'fenced') peers.silentSince.set(peer, performance.now());
+    if (error.code === 'unreachable' || error.reason === 'fenced')
+      peers.silentSince.set(peer, performance.now());
     const isAnswer = error.code !== 'unreachable' && !isOfState(error) && error.httpStatus !== undefined;
     return { peer, error, isFinal: isAnswer && (await speaksForAll(peers, attempt)) };
   }

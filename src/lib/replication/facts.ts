@@ -9,6 +9,7 @@ import { REPLICATION_DATABASE } from '../database/replication/place.ts';
 import type { Self } from '../database/replication/self.ts';
 import { foundBy } from './active-server.ts';
 import { askFingerprint, askSpace } from './ask-https.ts';
+import { askClock } from './clock.ts';
 import { type Look, look } from './look.ts';
 import { readMemory } from './memory.ts';
 import { whereOther, whoAnswers } from './whereabouts.ts';
@@ -35,6 +36,8 @@ export interface Seen {
   reason: string | null;
   hint: string | null;
   absence: Absence | null;
+  /** By how many milliseconds its clock is ahead of this program's; null where it does not answer. */
+  clock: number | null;
   pair: Pair | undefined;
   nodes: PairNode[];
   /** The fingerprint that it answers with over HTTPS; null where it does not answer there. */
@@ -74,12 +77,13 @@ export interface Site {
   policy: string;
 }
 
-type Answer = Pick<Seen, 'look' | 'reason' | 'hint' | 'absence' | 'pair' | 'nodes'>;
+type Answer = Pick<Seen, 'look' | 'reason' | 'hint' | 'absence' | 'clock' | 'pair' | 'nodes'>;
 
 async function lookAround(database: Database): Promise<Answer> {
   const seen = await look(database);
+  const clock = await askClock(database);
   const [pair, nodes] = [await readPair(database), await readNodes(database)];
-  return { look: seen, reason: null, hint: null, absence: null, pair, nodes };
+  return { look: seen, reason: null, hint: null, absence: null, clock, pair, nodes };
 }
 
 /** A name that is not known, or a certificate that is not believed, is no matter of the network. */
@@ -92,7 +96,7 @@ function absenceOf(error: unknown): Absence {
 function silent(error: unknown): Answer {
   const { message, hint = null } = explain(error);
   const absence = absenceOf(error);
-  return { look: null, reason: message, hint, absence, pair: undefined, nodes: [] };
+  return { look: null, reason: message, hint, absence, clock: null, pair: undefined, nodes: [] };
 }
 
 async function seeOwn({ cluster, self }: Site, node: Node | undefined): Promise<Seen> {

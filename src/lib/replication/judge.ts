@@ -1,6 +1,7 @@
 import { RENEW } from '../database/replication/own-certificate.ts';
 import { cutOff, joinCommand } from '../database/replication/unjoined.ts';
 import { countDays, SOON } from '../tls/dates.ts';
+import { clockDifference } from './clock.ts';
 import type { Facts, Seen } from './facts.ts';
 import { reachHint, rejoinHint } from './hints.ts';
 import { judgeFollowing } from './judge-following.ts';
@@ -109,6 +110,15 @@ const strangers: Rule = ({ own, other }) => {
   return remark(['critical', 'versions-differ'], `the versions differ: ${says('version')}`, next);
 };
 
+/** Deposits end, sessions hold and keys are valid by the clock of the server that is asked. */
+const clocks: Rule = ({ own, other }) => {
+  if (other === null || own.clock === null || other.clock === null) return undefined;
+  const difference = clockDifference(other.clock, own.clock);
+  if (difference === undefined) return undefined;
+  const message = `the clock of ${other.host} is ${difference} that of ${own.host}`;
+  return remark(['warning', 'clocks-differ'], message, 'on both: timedatectl tells whether the clock is set');
+};
+
 /** A host that was made anew and started has a database of its own. */
 const origins: Rule = ({ own, other }, { actives, active, passives: [passive] }) => {
   if (other === null || actives.length > 1 || !differs(own.look?.system, other.look?.system))
@@ -152,7 +162,7 @@ const RULES: Rule[] = [
   spoiltCertificate,
   ...[whoRuns, unjoined, fenced, twoActives, promotion, noActive, strangers, origins],
   ended,
-  ...[...judgeFollowing, certificate],
+  ...[...judgeFollowing, certificate, clocks],
 ];
 
 const ORDER: Severity[] = ['critical', 'warning', 'fine'];

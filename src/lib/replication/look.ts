@@ -90,7 +90,7 @@ const RECEIVER = `case when pg_is_in_recovery() then (select json_build_object(
     'received', coalesce(max(flushed_lsn), pg_last_wal_receive_lsn()), 'replayed', pg_last_wal_replay_lsn(),
     'silentSeconds', extract(epoch from clock_timestamp() - max(last_msg_receipt_time))::float8,
     'delaySeconds', case when max(status) is null then null when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
-      else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 end
+      else greatest(0, extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8) end
   ) from pg_stat_wal_receiver) end`;
 
 const TIMELINE = `case when pg_is_in_recovery()

@@ -1,6 +1,7 @@
 /** `ktadmin ha status`: a pair seen from both of its sides, each also with the other one down; and what `doctor` says of it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import type { PairStatus } from '../../../src/lib/replication/status.ts';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
@@ -124,6 +125,26 @@ test('defect: little space on the passive: it said what is true of the active on
     /storage .*: when nothing is free this passive server stops, and changes that wait for it are refused on the active one; next: make room there/,
   );
   await configure(passive, { FREE_SPACE_MEGABYTES: 256 });
+});
+
+test('defect: nobody said that the clocks of the two differ', async () => {
+  const { active, passive } = pair;
+  const warnings = async (server: TestServer) => {
+    const found = (await told(server)).remarks.filter(({ code }) => code === 'clocks-differ');
+    return found.map(({ message, next: what }) => [message, what]);
+  };
+  const both = async () => [await warnings(active), await warnings(passive)];
+  const run = (sql: string) => must(active.ktadmin(['db', 'psql', '--', '-qXd', 'postgres', '-c', sql]));
+  expect(await both()).toEqual([[], []]);
+  // Each asks the other as this role, and itself as another one.
+  await run(`create schema slow; grant usage on schema slow to public; create function slow.clock_timestamp()
+    returns timestamptz language sql as $$ select pg_catalog.clock_timestamp() - interval '10 minutes' $$;
+    alter role keytrustee_ha set search_path = slow, pg_catalog`);
+  const hint = 'on both: timedatectl tells whether the clock is set';
+  const behind = [['the clock of localhost is 10 min behind that of localhost', hint]];
+  await until(async () => isDeepStrictEqual(await both(), [behind, behind]), 'each tells of the other');
+  await run('alter role keytrustee_ha reset search_path; drop schema slow cascade');
+  await until(async () => isDeepStrictEqual(await both(), [[], []]), 'they agree again');
 });
 
 test('a passive that hangs is waited for no longer than two seconds; it follows until PostgreSQL gives it up', async () => {

@@ -13,6 +13,21 @@ test('a pair in step: from either side there is nothing to do', () => {
   expect(statusOf(turned)).toMatchObject({ state: 'in-step', writes: true, sync: 'on', epoch: 1 });
 });
 
+test.each([
+  [-4900, []],
+  [5000, ['the clock of passive.example.com is 5 s ahead of that of active.example.com']],
+  [-579_700, ['the clock of passive.example.com is 10 min behind that of active.example.com']],
+  [86_400_000, ['the clock of passive.example.com is 24 h ahead of that of active.example.com']],
+  [-40 * 86_400_000, ['the clock of passive.example.com is 40 days behind that of active.example.com']],
+])('clocks that differ by %i ms', (clock, messages) => {
+  const other = seen('passive', false, {}, { clock: clock + 1000 });
+  const found = facts({}, {}, { own: seen('active', true, {}, { clock: 1000 }), other });
+  const told = judge(found).filter(({ code }) => code === 'clocks-differ');
+  expect(told.map(({ severity, message }) => [severity, message])).toEqual(
+    messages.map((message) => ['warning', message]),
+  );
+});
+
 test('the passive is away: since when, and what to do on which server', () => {
   const away = facts({ senders: [] }, null, { away: '2026-01-02T03:04:05.678Z' });
   expect(said(away)).toEqual([

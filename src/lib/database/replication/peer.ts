@@ -46,7 +46,9 @@ function explainPeer(error: unknown, { host, port }: Peer, own: Ends): Error {
     return failure(
       'untrusted',
       `${where} and this server do not trust each other's certificates: ${message}`,
-      `is .replication in both configuration directories the same, and ${host} a name of that server?`,
+      /not yet valid/.test(message)
+        ? 'is the clock right here? timedatectl'
+        : `is .replication in both configuration directories the same, and ${host} a name of that server? Are both clocks right?`,
       error,
     );
   }
