@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { renewInternalAuthority } from '../../../src/lib/tls/internal-authority.ts';
+import { ahead, hasFaketime } from '../../support/clock.ts';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
 import { refusal, said } from '../../support/refusal.ts';
 import { run, type TestServer, temporaryDirectory } from '../../support/sandbox.ts';
@@ -156,5 +157,17 @@ test.each(['authority.pem', 'authority-key.pem'])(
     const message = `${directory} holds files that are no authority: a certificate and its key`;
     const hint = 'copy it from the other server of the pair; where there is none, move it away';
     expect(refused).toEqual(refusal(6, message, hint));
+  },
+);
+
+test.skipIf(!hasFaketime)(
+  'defect: a clock that was a day behind was told as certificates that are not trusted (needs faketime)',
+  async () => {
+    const { stdout } = await pair.passive.ktadmin(['ha', 'status', '--json'], { env: ahead(-86_400) });
+    const { remarks } = JSON.parse(stdout) as { remarks: { code: string; message: string; next: string }[] };
+    expect(remarks[0]).toMatchObject({
+      code: 'active-away',
+      next: expect.stringMatching(/^is the clock right here\? timedatectl; /),
+    });
   },
 );
