@@ -1,5 +1,6 @@
 /** A passive server that comes back by `ktadmin ha` while the active one waits for it: sync is on, and stays on. */
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { must, sharedPair, untilInStep } from '../../support/pair.ts';
 import { refusal, said } from '../../support/refusal.ts';
@@ -15,6 +16,21 @@ const slots = () => pair.active.query("select string_agg(slot_name, ' ') from pg
 test('defect: ha rejoin on a passive that was stopped waited for itself', async () => {
   await must(pair.passive.ktadmin(['db', 'stop']));
   expect(said(await pair.passive.ktadmin(['ha', 'rejoin']))).toMatchObject(follows);
+  await untilInStep(pair);
+});
+
+test('defect: nobody said what to do about a damaged data directory', async () => {
+  const { passive } = pair;
+  const data = join(passive.pgRootdir, 'data');
+  await must(passive.ktadmin(['db', 'stop']));
+  await rm(join(data, 'global/pg_control'));
+  const message = `${data} is damaged: its control file cannot be read`;
+  const hint = `where the other server of a pair has all, or a backup: mv ${data} ${data}.damaged; then run it again`;
+  expect(said(await passive.ktadmin(['ha', 'rejoin', '--accept-data-loss']))).toEqual(
+    refusal(1, message, hint),
+  );
+  await rename(data, `${data}.damaged`);
+  expect(said(await passive.ktadmin(['ha', 'rejoin', '--accept-data-loss']))).toMatchObject(follows);
   await untilInStep(pair);
 });
 

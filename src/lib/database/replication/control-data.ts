@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { failure } from '../../core/errors.ts';
 import { runChecked } from '../../core/process.ts';
+import { shellWord } from '../../core/quote.ts';
 import { findPostgres } from '../binaries.ts';
 import { type Cluster, clusterMajor } from '../cluster.ts';
 
@@ -16,10 +17,24 @@ export interface ControlData {
   checkpoint: string;
 }
 
+/** What cannot be read is no database any more; another server may have one to take. */
+function damaged({ data }: Cluster, cause?: unknown): Error {
+  return failure(
+    'failed',
+    `${data} is damaged: its control file cannot be read`,
+    `where the other server of a pair has all, or a backup: mv ${shellWord(data)} ${shellWord(`${data}.damaged`)}; then run it again`,
+    cause,
+  );
+}
+
 /** Reads the control file of a cluster. */
 export async function readControlData(cluster: Cluster): Promise<ControlData> {
   const { directory } = await findPostgres(await clusterMajor(cluster));
-  const text = await runChecked(join(directory, 'pg_controldata'), ['-D', cluster.data]);
+  const text = await runChecked(join(directory, 'pg_controldata'), ['-D', cluster.data]).catch(
+    (error: unknown) => {
+      throw damaged(cluster, error);
+    },
+  );
   const value = (name: string) => new RegExp(`^${name}: +(.*)$`, 'm').exec(text)?.[1];
   const systemIdentifier = value('Database system identifier');
   const timeline = value("Latest checkpoint's TimeLineID");
@@ -31,6 +46,6 @@ export async function readControlData(cluster: Cluster): Promise<ControlData> {
     state === undefined ||
     checkpoint === undefined
   )
-    throw failure('failed', `the control file of ${cluster.data} cannot be read`);
+    throw damaged(cluster);
   return { systemIdentifier, timeline: Number(timeline), state, checkpoint };
 }
