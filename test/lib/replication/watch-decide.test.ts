@@ -134,7 +134,9 @@ test('a degraded server waits again where PostgreSQL was started by other means,
 test.each([3600, -3600])(
   'defect: a clock that was set by %i s had the policy act at once, or an hour late',
   (seconds) => {
-    onTestFinished(() => void (wrongBy = 0));
+    onTestFinished(() => {
+      wrongBy = 0;
+    });
     const policy = { degradesAfter: 60 };
     const before = watch([
       [0, { ...HERE, ...policy }],
