@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { abandonedDirectories, temporaryPrefix } from '../core/abandoned.ts';
 import { exists } from '../core/files.ts';
 import { run } from '../core/process.ts';
+import { endRemnants } from '../core/remnants.ts';
 
 /** Where private directories are made: GnuPG's sockets need a short path (hazard GP-14). */
 const PLACE = '/tmp';
@@ -44,6 +45,10 @@ export async function withPrivateHome<T>(work: (home: string) => Promise<T>): Pr
   const home = await mkdtemp(join(PLACE, `${prefix}${process.pid}-`));
   try {
     return await work(home);
+  } catch (error) {
+    // GnuPG may have been ended while it was starting its agent, which has no socket yet by which it could be told to end.
+    await endRemnants(home);
+    throw error;
   } finally {
     await stopAgent(home);
     await rm(home, { recursive: true, force: true });
