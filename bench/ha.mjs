@@ -66,7 +66,8 @@ async function makePassive(place, databasePort) {
   });
   const env = { ...place.env, KEYTRUSTEE_CONFDIR: confdir };
   const ktadmin = (...words) => must(place.ktadmin(...words), env);
-  ktadmin('init');
+  // Both servers are on this host, where the account of the copy is known.
+  ktadmin('init', ...(process.getuid() === 0 ? ['--user', 'nobody'] : []));
   ktadmin('ha', 'join', '--active', `localhost:${databasePort}`);
   return ktadmin;
 }
